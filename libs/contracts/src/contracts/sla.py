@@ -1,0 +1,99 @@
+"""What the SLA service tells the others: agreements, breaches, and the measures that actions are judged by."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from events.kernel import public
+from events.words import Count, Key, Line, Seconds
+
+
+class Metric(StrEnum):
+    """What a target is about."""
+
+    AVAILABILITY = "availability"
+    RESOLUTION_TIME = "resolution-time"
+
+
+@public("sla", "sla", "sla-activated")
+class SlaActivated:
+    """A version of an agreement is in force; the stream is the agreement's."""
+
+    number: Line
+    service: Key
+    customer: Key
+    version: int
+    effective_from: date
+
+
+@public("sla", "sla", "sla-ended")
+class SlaEnded:
+    """The agreement is no longer in force."""
+
+    number: Line
+    service: Key
+    customer: Key
+    ended_on: date
+
+
+@public("sla", "coverage", "coverage-counted")
+class CoverageCounted:
+    """How many services of the catalogue have no active SLA now (S-01); a measure: `services-without-sla`."""
+
+    without_sla: Count
+    services: tuple[Key, ...]
+
+
+@public("sla", "outages", "outage-measured")
+class OutageMeasured:
+    """An outage of a service as known now; a measure: `longest-outage`. The stream is the service's.
+
+    Overlapping reports are one outage, named by its first report; it is told again when it grows. `ended_at` is null
+    while it is open, `seconds` its length as far as it is known.
+    """
+
+    service: Key
+    outage: Line
+    sources: tuple[Line, ...]
+    started_at: datetime
+    ended_at: datetime | None
+    seconds: Seconds
+
+
+@public("sla", "period", "target-at-risk")
+class TargetAtRisk:
+    """A target of an SLA is about to be missed in a calendar month; the stream is that of target and month."""
+
+    sla: UUID
+    sla_number: Line
+    version: int
+    service: Key
+    customer: Key
+    target: Key
+    metric: Metric
+    month: Line
+    at: datetime
+    used: Line
+    budget: Line
+
+
+@public("sla", "period", "breach-confirmed")
+class BreachConfirmed:
+    """A target of an SLA was missed in a calendar month: once per target and month; the stream is that of both.
+
+    `at` is the instant at which the budget was gone (for a share decided at the end of the month: that end), not the
+    time of reporting. `used` and `budget` are for people: "75 min" of "43.2 min".
+    """
+
+    sla: UUID
+    sla_number: Line
+    version: int
+    service: Key
+    customer: Key
+    target: Key
+    metric: Metric
+    month: Line
+    at: datetime
+    used: Line
+    budget: Line
+    sources: tuple[Line, ...]

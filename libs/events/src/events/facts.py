@@ -1,0 +1,69 @@
+"""Gathering what a decision needs from elsewhere in the service's own database, and noting the versions it used."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from events.kernel import Aggregate, AllWhere, Found, HolderOf, Need, NextNumber, RowsOf, StateOf
+from events.store.port import Loaded, Store
+
+if TYPE_CHECKING:
+    from events.handling import Handler
+
+LIMIT = 2000
+"""How many streams one need may bring in; a domain that needs more needs another aggregate."""
+
+Stream = tuple[Aggregate[Any, Any, Any], UUID]
+
+
+class TooManyFound(Exception):
+    """A need found more streams than a decision may weigh."""
+
+
+async def gather(
+    handler: "Handler", store: Store, tenant: str, stream: Stream | None, needs: Iterable[Need[Any]]
+) -> tuple[dict[Need[Any], Any], dict[str, int]]:
+    """(facts by need, versions used by "kind:id")."""
+    facts: dict[Need[Any], Any] = {}
+    used: dict[str, int] = {}
+
+    def note(kind: str, found: Found[Any]) -> Found[Any]:
+        used[f"{kind}:{found.id}"] = found.version
+        return found
+
+    for need in needs:
+        match need:
+            case StateOf():
+                found = await handler.read(need.aggregate, tenant, need.id)
+                facts[need] = note(need.aggregate.kind, found)
+            case HolderOf():
+                held = await store.holder(tenant, need.key)
+                if held and held[0] == need.aggregate.kind:
+                    found = await handler.read(need.aggregate, tenant, held[1])
+                    facts[need] = note(need.aggregate.kind, found)
+                else:
+                    facts[need] = None
+            case AllWhere():
+                facts[need] = tuple(note(need.aggregate.kind, f) for f in await _all(handler, store, tenant, need))
+            case NextNumber():
+                facts[need] = await store.next_number(tenant, need.series, need.first)
+            case RowsOf():
+                assert stream is not None, "side rows belong to a stream"
+                facts[need] = tuple(await store.rows(tenant, stream[0].kind, stream[1], need.table))
+            case _:
+                raise TypeError(f"nobody knows how to find {need}")
+    return facts, used
+
+
+async def _all(handler: "Handler", store: Store, tenant: str, need: AllWhere[Any]) -> list[Found[Any]]:
+    aggregate = need.aggregate
+    rows = await store.where(tenant, aggregate.kind, need.where, LIMIT + 1)
+    if len(rows) > LIMIT:
+        raise TooManyFound(f"more than {LIMIT} of {aggregate.kind} where {need.where}")
+    found = []
+    for row in rows:
+        loaded = Loaded(row.version, row.shape, row.state, now=None, recorded=None)  # type: ignore[arg-type]
+        found.append(
+            Found(id=row.id, version=row.version, state=await handler.state_of(aggregate, tenant, row.id, loaded))
+        )
+    return found

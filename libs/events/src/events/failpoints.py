@@ -1,0 +1,56 @@
+"""Places in the real code where a test may kill, break or delay the process on purpose.
+
+`CLOSELOOP_FAILPOINT=<window>:<action>:<hit>` (action kill9, raise or sleep; hit: on which passing, from 1) is refused
+unless `CLOSELOOP_ENV=test`. The windows are named in docs/architecture.md.
+"""
+
+import asyncio
+import os
+import signal
+from dataclasses import dataclass
+from functools import cache
+
+SLEEP = 3.0
+
+
+class FailpointHit(Exception):
+    """A test asked this place to fail."""
+
+
+@dataclass
+class Failpoint:
+    """One armed place; counts how often it is passed."""
+
+    window: str
+    action: str
+    hit: int
+    passed: int = 0
+
+
+@cache
+def armed() -> Failpoint | None:
+    """The failpoint of this process, read once from the environment."""
+    setting = os.environ.get("CLOSELOOP_FAILPOINT", "")
+    if not setting:
+        return None
+    if os.environ.get("CLOSELOOP_ENV") != "test":
+        raise SystemExit("CLOSELOOP_FAILPOINT is for tests only: set CLOSELOOP_ENV=test, or unset it.")
+    window, action, hit = setting.split(":")
+    if action not in ("kill9", "raise", "sleep"):
+        raise SystemExit(f"CLOSELOOP_FAILPOINT: {action} is none of kill9, raise, sleep.")
+    return Failpoint(window, action, int(hit))
+
+
+async def failpoint(window: str) -> None:
+    """Pass this place; the armed one fails at its hit."""
+    point = armed()
+    if point is None or point.window != window:
+        return
+    point.passed += 1
+    if point.passed != point.hit:
+        return
+    if point.action == "kill9":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if point.action == "raise":
+        raise FailpointHit(window)
+    await asyncio.sleep(SLEEP)

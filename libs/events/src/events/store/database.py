@@ -1,0 +1,60 @@
+"""The connections of one process: one for appends, up to four for reads, one for short writes, one for the relay."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+SETTINGS = {
+    "lock_timeout": "2s",
+    "statement_timeout": "5s",
+    "idle_in_transaction_session_timeout": "5s",
+    "synchronous_commit": "on",
+    "timezone": "UTC",
+    "jit": "off",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "2",
+}
+WAIT_FOR_CONNECTION = 3.0
+
+
+@dataclass(frozen=True)
+class Database:
+    """Engines in autocommit: a statement is a transaction, so a client that stops holds no lock."""
+
+    appends: AsyncEngine
+    reads: AsyncEngine
+    writes: AsyncEngine
+    relay: AsyncEngine
+
+    @classmethod
+    def at(cls, url: str) -> "Database":
+        """Engines for a URL of the form `postgresql+asyncpg://...`; nothing is connected yet."""
+        return cls(*(_engine(url, name, size) for name, size in _POOLS))
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for engine in (self.appends, self.reads, self.writes, self.relay):
+            await engine.dispose()
+
+
+_POOLS = (("appends", 1), ("reads", 4), ("writes", 1), ("relay", 1))
+
+
+def _engine(url: str, name: str, size: int) -> AsyncEngine:
+    connect: dict[str, Any] = {
+        "server_settings": {**SETTINGS, "application_name": f"closeloop {name}"},
+        "timeout": WAIT_FOR_CONNECTION,
+        "command_timeout": 8.0,
+    }
+    return create_async_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=WAIT_FOR_CONNECTION,
+        pool_pre_ping=False,
+        pool_use_lifo=True,
+        connect_args=connect,
+    )

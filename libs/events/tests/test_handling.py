@@ -1,0 +1,134 @@
+"""Handling on a real store: what callers may rely on, whatever happens around them."""
+
+import asyncio
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from toy_jar import Count, Label, Nothing, Put, Weigh, jars
+
+from events.handling import Handler, Held, Instruction, KeyReused, Stale
+from events.kernel import Actor, Refused
+from events.store.port import Origin, Recorded
+
+
+def ask(command: Any, stream: UUID, **more: Any) -> Instruction:
+    defaults: dict[str, Any] = {"id": uuid4(), "origin": Origin.HTTP, "fingerprint": "f"}
+    return Instruction(
+        aggregate=jars, tenant="meridian", stream=stream, command=command, by=Actor(person="p-1"), **(defaults | more)
+    )
+
+
+async def test_a_command_is_decided_and_read_back(handler: Handler) -> None:
+    jar = uuid4()
+    first = await handler.handle(ask(Put(things=2), jar))
+    second = await handler.handle(ask(Put(things=3), jar))
+    assert (first.version, first.position, second.version, second.position) == (1, 1, 2, 2)
+    assert (await handler.read(jars, "meridian", jar)).state.things == 5
+    assert (await handler.read(jars, "meridian", jar, version=1)).state.things == 2
+    assert (await handler.read(jars, "elsewhere", jar)).version == 0
+
+
+async def test_a_known_id_answers_its_first_outcome_before_any_refusal(handler: Handler) -> None:
+    jar, id = uuid4(), uuid4()
+    first = await handler.handle(ask(Put(things=2, limit=2), jar, id=id, expected=0))
+    again = await handler.handle(ask(Put(things=2, limit=2), jar, id=id, expected=0))
+    assert (again.version, again.position, again.first) == (first.version, first.position, False)
+    with pytest.raises(KeyReused):
+        await handler.handle(ask(Put(things=2, limit=2), jar, id=id, fingerprint="other"))
+
+
+async def test_for_reactions_the_first_decision_stands_whatever_the_fingerprint(handler: Handler) -> None:
+    jar, id = uuid4(), uuid4()
+    await handler.handle(ask(Put(things=2), jar, id=id, origin=Origin.NEWS))
+    again = await handler.handle(ask(Put(things=9), jar, id=id, origin=Origin.NEWS, fingerprint="other"))
+    assert not again.first
+    assert (await handler.read(jars, "meridian", jar)).state.things == 2
+
+
+async def test_a_stale_version_is_refused_before_the_domain_is_asked(handler: Handler) -> None:
+    jar = uuid4()
+    await handler.handle(ask(Put(things=2), jar))
+    with pytest.raises(Stale):
+        await handler.handle(ask(Put(things=99, limit=1), jar, expected=0))
+
+
+async def test_a_refusal_leaves_no_record_so_the_id_may_succeed_later(handler: Handler) -> None:
+    jar, id = uuid4(), uuid4()
+    with pytest.raises(Refused):
+        await handler.handle(ask(Put(things=2, limit=1), jar, id=id))
+    assert (await handler.handle(ask(Put(things=2, limit=5), jar, id=id))).first
+
+
+async def test_a_decision_for_no_events_leaves_a_record(handler: Handler) -> None:
+    jar, id = uuid4(), uuid4()
+    first = await handler.handle(ask(Nothing(), jar, id=id))
+    assert (first.version, first.first) == (0, True)
+    assert not (await handler.handle(ask(Nothing(), jar, id=id))).first
+
+
+async def test_many_at_once_on_one_stream_all_succeed(handler: Handler) -> None:
+    jar = uuid4()
+    answers = await asyncio.gather(*(handler.handle(ask(Put(things=1), jar)) for _ in range(64)))
+    assert sorted(answer.version for answer in answers) == list(range(1, 65))
+
+
+async def test_a_claim_held_by_another_is_refused_at_once_and_names_the_holder(handler: Handler) -> None:
+    holder, other = uuid4(), uuid4()
+    await handler.handle(ask(Label(label="jam"), holder))
+    with pytest.raises(Held) as refusal:
+        await handler.handle(ask(Label(label="jam"), other))
+    assert refusal.value.members["holder"] == str(holder)
+
+
+async def test_a_reaction_is_handled_again_against_the_holder_of_its_claim(handler: Handler) -> None:
+    holder, other = uuid4(), uuid4()
+    await handler.handle(ask(Label(label="jam"), holder))
+    outcome = await handler.handle(ask(Label(label="jam"), other, origin=Origin.NEWS))
+    assert outcome.stream == holder
+    assert (await handler.read(jars, "meridian", other)).version == 0
+
+
+async def test_a_need_is_read_and_its_version_is_recorded(handler: Handler, store: Any) -> None:
+    one, other = uuid4(), uuid4()
+    await handler.handle(ask(Put(things=7), other))
+    await handler.handle(ask(Count(other=other), one))
+    assert (await handler.read(jars, "meridian", one)).state.number == 101
+    (counted,) = await store.stream("meridian", "jar", one)
+    assert f'"jar:{other}":1' in counted.metadata
+
+
+async def test_two_batches_that_are_harmless_alone_cannot_both_miss_the_limit(handler: Handler) -> None:
+    jar = uuid4()
+    weigh = [Weigh(source="scale", weights=((f"w-{n}", 60),), limit=100) for n in range(2)]
+    await asyncio.gather(*(handler.handle(ask(each, jar)) for each in weigh))
+    assert (await handler.read(jars, "meridian", jar)).state.overweight
+
+
+async def test_the_same_side_row_counts_once_and_another_content_is_refused(handler: Handler) -> None:
+    jar, other = uuid4(), uuid4()
+    await handler.handle(ask(Weigh(source="scale", weights=(("w-1", 60),)), jar))
+    again = await handler.handle(ask(Weigh(source="scale", weights=(("w-1", 60),)), jar))
+    assert again.version == 1
+    with pytest.raises(Refused, match="another content"):
+        await handler.handle(ask(Weigh(source="scale", weights=(("w-1", 61),)), other))
+
+
+async def test_two_processes_on_one_stream_lose_nothing(database: str, handler: Handler) -> None:
+    from events.store.database import Database
+    from events.store.postgres import PostgresStore
+    from events.store.writer import Writer
+
+    db = Database.at(database)
+    second = Writer(PostgresStore(db))
+    second.start()
+    elsewhere, jar = Handler(PostgresStore(db), second, [jars]), uuid4()
+
+    async def put(by: Handler) -> Recorded:
+        return await by.handle(ask(Put(things=1), jar))
+
+    for _ in range(20):
+        await asyncio.gather(put(handler), put(elsewhere))
+    assert (await handler.read(jars, "meridian", jar)).state.things == 40
+    await second.stop()
+    await db.close()
