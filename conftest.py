@@ -1,0 +1,3 @@
+"""Every test may use the real servers of `stack.testing`."""
+
+pytest_plugins = ["stack.testing"]

@@ -1,0 +1,193 @@
+"""The commands of `./closeloop`."""
+
+import importlib
+import os
+import signal
+import subprocess
+import sysconfig
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from stack import identity
+from stack.cluster import Stack
+from stack.postgres import remove_data
+from stack.processes import StackError, Supervisor
+
+REPOSITORY = Path(__file__).resolve().parents[4]
+CHECKS = {
+    "lint": ["ruff", "check", "."],
+    "format": ["ruff", "format", "--check", "."],
+    "types": ["mypy"],
+    "imports": ["lint-imports"],
+}
+
+app = typer.Typer(
+    help="Closeloop: audits, service levels, risks and improvements of a service management system, in one loop.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+console = Console(highlight=False, soft_wrap=True)
+
+
+def default_data() -> Path:
+    """Beside the code; where that is not ours to write, in the user's own folder."""
+    if os.access(REPOSITORY, os.W_OK):
+        return REPOSITORY / "data"
+    return Path.home() / ".local" / "share" / "closeloop"
+
+
+KEPT = typer.Option("--data", help="Folder that keeps everything.", default_factory=default_data, show_default="./data")
+Data = Annotated[Path, KEPT]
+
+
+@app.command()
+def up(
+    data: Data,
+    clock_start: Annotated[
+        str | None, typer.Option(help="Business time to start at, in a new folder: 2016-02-28T00:00:00Z.")
+    ] = None,
+) -> None:
+    """Start PostgreSQL, NATS and the four services; Ctrl-C stops them. The data stays."""
+    with _refusals(), Stack(data, usual_ports=True, clock_start=_instant(clock_start), say=_step) as stack:
+        _welcome(stack)
+        try:
+            Supervisor(stack.children, lambda what: console.print(f"[yellow]{what}")).watch()
+        except KeyboardInterrupt:
+            console.print(f"\nStopping. Your data stays in {stack.folder}")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def demo(context: typer.Context) -> None:
+    """Play a story through all four services, in a folder that is thrown away, and leave a report."""
+    try:
+        story = importlib.import_module("stack.demo")
+    except ModuleNotFoundError as missing:
+        if missing.name != "stack.demo":
+            raise
+        _fail("The demo is not written yet. `./closeloop up` starts the services to play with.")
+    with _refusals():
+        raise typer.Exit(story.main(context.args))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def test(context: typer.Context) -> None:
+    """Run every test, on servers that the tests start themselves. Further arguments go to pytest."""
+    raise typer.Exit(_tool("pytest", "-n", "2", *context.args))
+
+
+@app.command()
+def check() -> None:
+    """Check style, types and import rules."""
+    failed = [name for name, command in CHECKS.items() if _tool(*command)]
+    if failed:
+        _fail(f"Not clean: {', '.join(failed)}.")
+    console.print("[green]All clean.")
+
+
+@app.command()
+def token(
+    person: Annotated[str, typer.Argument(help=f"Who acts: {', '.join(identity.PERSONS)}, or any other id.")],
+    data: Data,
+    role: Annotated[list[str] | None, typer.Option(help="A role that the token carries; may be repeated.")] = None,
+    tenant: Annotated[str, typer.Option(help="For whom.")] = identity.TENANT,
+) -> None:
+    """Print a token for a person, to be sent as `Authorization: Bearer TOKEN`."""
+    if not role and person not in identity.PERSONS:
+        _fail(f"{person} has no roles of its own here: give at least one --role.")
+    with _refusals():
+        print(identity.Identity(data.absolute() / "identity").ensure().mint(person, role or (), tenant))
+
+
+@app.command()
+def reset(data: Data, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Remove all data, and the signing key with it."""
+    if not data.exists():
+        console.print(f"There is nothing in {data}")
+        return
+    if not (data / "identity").is_dir():
+        _fail(f"{data} does not look like a data folder of Closeloop; nothing was removed.")
+    if not yes:
+        typer.confirm(f"Remove everything in {data}?", abort=True)
+    with _refusals():
+        remove_data(data.absolute())
+    console.print(f"Removed {data}")
+
+
+# Commands still to come belong here: dead-letters (list, replay, drop), verify (a trail, offline).
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """A known trouble is one message with its cure, not a traceback; a SIGTERM is treated as Ctrl-C."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, _interrupt_once)
+    try:
+        yield
+    except StackError as error:
+        _fail(str(error))
+    except PermissionError as error:
+        _fail(f"{error.filename} belongs to somebody else. Choose another folder with --data DIR.")
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def _interrupt_once(_: int, __: FrameType | None) -> NoReturn:
+    """The first signal starts the stop; further ones must not break into it, as every step of it has a deadline."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _fail(message: str) -> NoReturn:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(message, style="red", markup=False)
+    raise typer.Exit(1)
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text} is no instant; write 2016-02-28T00:00:00Z") from None
+    return instant.replace(tzinfo=instant.tzinfo or UTC)
+
+
+def _tool(name: str, *arguments: str) -> int:
+    """Run a tool of our own virtual environment over the repository; answer its exit code."""
+    program = Path(sysconfig.get_path("scripts"), name)
+    return subprocess.run([str(program), *arguments], cwd=REPOSITORY, check=False).returncode
+
+
+def _step(what: str) -> None:
+    console.print(f"{what} ...", style="dim")
+
+
+def _welcome(stack: Stack) -> None:
+    console.print("\nCloseloop is up.\n", style="green")
+    for name, address in {**stack.addresses, "data": str(stack.folder)}.items():
+        console.print(f"  {name:<12} {address}", markup=False)
+    audit = stack.services["audit"].url
+    console.print("\nA first call, as the programme manager (the token is good for a day):\n")
+    print(f'curl -H "Authorization: Bearer {stack.mint("p-okafor")}" {audit}/v1/audits')
+    console.print(
+        "\nThree things to try:",
+        f"  1. Read what each service offers: {audit}/docs",
+        "  2. Act as somebody else: ./closeloop token p-weiss   (an auditor; p-ruiz is a service level manager)",
+        f"  3. Pull a plug: kill -9 {stack.services['audit'].child.pid}   and call again: nothing is lost",
+        f"\nAddresses are also in {stack.folder / 'addresses.json'}. Ctrl-C stops everything.",
+        sep="\n",
+        markup=False,
+    )
+
+
+if __name__ == "__main__":
+    app(prog_name="./closeloop")

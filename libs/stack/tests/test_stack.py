@@ -1,0 +1,149 @@
+"""The whole stack, with a small stand-in for the services: it starts, survives, and leaves nobody behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import httpx
+import jwt
+import pytest
+from sqlalchemy import make_url
+
+from stack.cluster import SERVICE_PORTS, Stack
+from stack.nats import Nats
+from stack.postgres import Postgres
+from stack.processes import Child, StackError, Supervisor
+
+STAND_IN = Path(__file__).parent / "stand_in.py"
+HOST_A_STACK = Path(__file__).parent / "host_a_stack.py"
+
+
+def stand_in(task: str, service: str) -> Sequence[str]:
+    return [sys.executable, str(STAND_IN), task, service]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="closeloop-test-") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
+def environment_of(stack: Stack, service: str) -> dict[str, str]:
+    seen: dict[str, str] = httpx.get(f"{stack.services[service].url}/environment", trust_env=False).json()
+    return seen
+
+
+def test_four_services_come_up_with_all_they_need(folder: Path) -> None:
+    start = datetime(2016, 2, 28, tzinfo=UTC)
+    folder = folder / "a path with spaces, and one so long that no socket of its own could ever be made below it"
+    extra = {"risk": {"CLOSELOOP_FAILPOINT": "W2"}}
+    with Stack(folder, durable=False, clock_start=start, environment=extra, program=stand_in) as stack:
+        assert set(stack.services) == set(SERVICE_PORTS)
+        seen = environment_of(stack, "risk")
+        assert seen["CLOSELOOP_SERVICE"] == "risk"
+        assert seen["CLOSELOOP_CLOCK_START"] == "2016-02-28T00:00:00+00:00"
+        assert seen["CLOSELOOP_FAILPOINT"] == "W2"
+        assert "CLOSELOOP_FAILPOINT" not in environment_of(stack, "audit")
+        written = json.loads((folder / "addresses.json").read_text())
+        assert written == stack.addresses
+        assert written["sla"] == stack.services["sla"].url
+    assert not any(child.running for child in stack.children)
+    assert not (folder / "addresses.json").exists()
+
+
+def test_one_service_can_fall_and_rise_alone(folder: Path) -> None:
+    with Stack(folder, durable=False, services=["audit", "sla"], program=stand_in) as stack:
+        audit = stack.services["audit"]
+        audit.kill()
+        assert stack.services["sla"].child.running
+        audit.environment["CLOSELOOP_FAILPOINT"] = "W4"
+        audit.start()
+        assert environment_of(stack, "audit")["CLOSELOOP_FAILPOINT"] == "W4"
+
+
+def test_a_service_that_cannot_start_is_named_with_its_last_words(folder: Path) -> None:
+    def broken(task: str, service: str) -> Sequence[str]:
+        return stand_in(task, service) if task == "migrate" else [sys.executable, "-c", "raise SystemExit('no luck')"]
+
+    with pytest.raises(StackError, match=r"audit serve ended with code 1(.|\n)*no luck"):
+        Stack(folder, durable=False, services=["audit"], program=broken).__enter__()
+
+
+def test_given_servers_are_used_instead_of_our_own(
+    folder: Path, postgres: Postgres, nats_server: Nats, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLOSELOOP_POSTGRES_URL", f"postgresql:///postgres?user=postgres&host={postgres.socket_folder}")
+    monkeypatch.setenv("CLOSELOOP_NATS_URL", nats_server.url)
+    with Stack(folder, services=["audit"], program=stand_in) as stack:
+        assert len(stack.children) == 1
+        seen = environment_of(stack, "audit")
+        assert seen["CLOSELOOP_NATS_URL"] == nats_server.url
+        assert make_url(seen["CLOSELOOP_DATABASE_URL"]).database == "closeloop_audit"
+
+
+def test_the_clock_of_old_data_is_not_moved(folder: Path) -> None:
+    with Stack(folder, durable=False, services=[], program=stand_in):
+        pass
+    with pytest.raises(StackError, match="--clock-start together with a new folder"):
+        Stack(folder, clock_start=datetime(2016, 2, 28, tzinfo=UTC))
+
+
+def test_a_token_is_good_for_the_key_that_is_published(folder: Path) -> None:
+    stack = Stack(folder, durable=False)
+    stack.identity.ensure()
+    token = stack.mint("p-weiss", tenant="other")
+    published = jwt.PyJWKSet.from_json(stack.identity.jwks.read_text()).keys[0]
+    claims = jwt.decode(token, published, ["ES256"], audience="closeloop", issuer="closeloop-local")
+    assert (claims["sub"], claims["tenant"], claims["roles"]) == ("p-weiss", "other", ["auditor"])
+    assert jwt.get_unverified_header(token)["kid"] == published.key_id
+    assert (folder / "identity" / "key.pem").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_ends_unasked_is_started_again_and_named(tmp_path: Path) -> None:
+    class EnoughError(Exception):
+        pass
+
+    said: list[str] = []
+
+    def say(what: str) -> None:
+        said.append(what)
+        if len(said) == 2:
+            raise EnoughError
+
+    child = Child("fickle", [sys.executable, "-c", "raise SystemExit(3)"], tmp_path / "log")
+    child.start()
+    with pytest.raises(EnoughError):
+        Supervisor([child], say).watch()
+    assert "fickle ended with code 3; starting it again in 0.5 s" in said[0]
+    assert "again in 1 s" in said[1]
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_nobody_is_left_behind(folder: Path, how: signal.Signals) -> None:
+    host = subprocess.Popen([sys.executable, HOST_A_STACK, folder], stdout=subprocess.PIPE, text=True)
+    assert host.stdout is not None
+    pids = [int(pid) for pid in host.stdout.readline().split()]
+    assert len(pids) == 4
+    assert all(Path(f"/proc/{pid}").exists() for pid in pids)
+    os.kill(host.pid, how)
+    host.wait(30)
+    give_up_at = time.monotonic() + 15
+    while any(_lives(pid) for pid in pids) and time.monotonic() < give_up_at:
+        time.sleep(0.05)
+    assert not [pid for pid in pids if _lives(pid)]
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
