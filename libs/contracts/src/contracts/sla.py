@@ -1,11 +1,12 @@
 """What the SLA service tells the others: agreements, breaches, and the measures that actions are judged by."""
 
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
-from events.kernel import public
-from events.words import Count, Key, Line, Seconds
+from events.kernel import public, value
+from events.words import Count, Key, Line, Person, Seconds
 
 
 class Metric(StrEnum):
@@ -13,6 +14,23 @@ class Metric(StrEnum):
 
     AVAILABILITY = "availability"
     RESOLUTION_TIME = "resolution-time"
+
+
+@public("sla", "service", "service-listed")
+class ServiceListed:
+    """A service belongs to the catalogue (8.2.4); the stream is the service's."""
+
+    service: Key
+    name: Line
+    owner: Person
+    supplier: Line | None
+
+
+@public("sla", "service", "service-retired")
+class ServiceRetired:
+    """A service is delivered no more."""
+
+    service: Key
 
 
 @public("sla", "sla", "sla-activated")
@@ -28,12 +46,13 @@ class SlaActivated:
 
 @public("sla", "sla", "sla-ended")
 class SlaEnded:
-    """The agreement is no longer in force."""
+    """The agreement is no longer in force after `ended_on`; `targets` are those it had at its end."""
 
     number: Line
     service: Key
     customer: Key
     ended_on: date
+    targets: tuple[Key, ...] = ()
 
 
 @public("sla", "coverage", "coverage-counted")
@@ -97,3 +116,35 @@ class BreachConfirmed:
     used: Line
     budget: Line
     sources: tuple[Line, ...]
+
+
+@value
+class OpenOutage:
+    """An outage that lasts, as it was reported."""
+
+    source: Key
+    id: Key
+    started_at: datetime
+    corrects: Key | None
+
+
+@public("sla", "period", "period-closed")
+class PeriodClosed:
+    """A calendar month of a target is over and decided; the stream is that of target and month.
+
+    `attainment` is in percent, null where nothing was agreed or nothing happened. `open` are the outages that lasted
+    beyond the end of the month: they go on in the next.
+    """
+
+    sla: UUID
+    sla_number: Line
+    version: int
+    service: Key
+    customer: Key
+    target: Key
+    metric: Metric
+    month: Line
+    at: datetime
+    met: bool
+    attainment: Decimal | None
+    open: tuple[OpenOutage, ...]
