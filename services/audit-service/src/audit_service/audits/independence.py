@@ -1,0 +1,68 @@
+"""Nobody audits own work: who owned, ran, managed or built a service cannot audit it for a while (A-06).
+
+Asked when auditors are assigned, and again when the audit starts: duties may have changed in between. That an auditor
+does not own a corrective action under follow-up is not asked here: the news of an action name a role, and the roles
+that own actions are among those below.
+"""
+
+from calendar import monthrange
+from collections.abc import Iterable
+from datetime import date
+
+from audit_service.audits.state import Audit, AuditPlan
+from audit_service.role_holders.aggregate import duties_held_by, duties_in
+from audit_service.role_holders.domain import spelled
+from duties.assignments import Assignment, held_within
+from events.kernel import Forbidden, Given, Refused
+from events.words import day_of
+
+INVOLVED = frozenset(
+    {
+        "service-owner",
+        "deputy-service-owner",
+        "service-operator",
+        "service-manager",
+        "service-level-manager",
+        "process-owner",
+        "implementer",
+    }
+)
+"""The duties that make a service one's own work; auditing it, or buying it as a customer, does not."""
+
+LONGEST_LOOK_BACK = 120
+
+
+def months_before(day: date, months: int) -> date:
+    """The same day of an earlier month, or that month's last where it has no such day."""
+    year, month = divmod(day.year * 12 + day.month - 1 - months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def refuse_dependent(team: Iterable[str], plan: AuditPlan, given: Given, start: date | None = None) -> None:
+    """Refuse a team of which somebody answered for a service in scope, from the look-back to the audit's end."""
+    start = start or plan.starts_on or day_of(given.at, plan.zone)
+    first, last = months_before(start, plan.look_back_months), max(start, plan.ends_on or start)
+    for person in team:
+        duties = duties_in(given[duties_held_by(person)])
+        for service in plan.scope.services:
+            for duty in held_within(duties, service, first, last):
+                if duty.role in INVOLVED:
+                    raise _not_independent(duty, service, start, plan.look_back_months)
+
+
+def _not_independent(duty: Assignment, service: str, start: date, months: int) -> Refused:
+    return Refused(
+        f"{duty.person} cannot audit {service} from {start}: {spelled(duty)}, within a look-back of {months} months",
+        rule="A-06",
+        person=duty.person,
+        role=duty.role,
+        service=service,
+        since=duty.since.isoformat(),
+        until=duty.until.isoformat() if duty.until else None,
+    )
+
+
+def refuse_outsider(audit: Audit, given: Given) -> None:
+    """Refuse whoever is not on the team, whose independence has been looked at."""
+    if given.by.person not in audit.team:
+        raise Forbidden(f"{given.by.person} is not on the team of {audit.number}", rule="A-06", team=list(audit.team))
