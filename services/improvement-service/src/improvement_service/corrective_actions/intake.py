@@ -1,0 +1,133 @@
+"""How sources come to an action and leave it: opening, joining, another grade, withdrawal (C-01, A-12)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from contracts.improvement import Source
+from duties import Roster, holder
+from events.kernel import Found, Refused
+from events.words import day_of
+from improvement_service.corrective_actions.commands import Open, Regrade, Withdraw
+from improvement_service.corrective_actions.events import (
+    AskedFor,
+    Event,
+    Joined,
+    Opened,
+    Regraded,
+    SourceWithdrawn,
+)
+from improvement_service.corrective_actions.state import OVER, CorrectiveAction, Status
+from improvement_service.corrective_actions.values import Entry, Standing, Terms
+from improvement_service.policies.domain import Policies, Version
+from improvement_service.policies.rules import Occasion
+
+Rosters = tuple[Found[Roster], ...]
+
+
+def open_for(occasion: Occasion, policies: Policies, rosters: Rosters, number: int) -> Sequence[Event]:
+    """A new action, where the policy of that time calls for one."""
+    version = policies.in_force(occasion.at)
+    entry = entry_for(occasion, version, rosters)
+    if entry is None:
+        return ()
+    return [Opened(number=f"CA-{number}", entry=entry, group=version.policy.group_of(occasion.source) or None)]
+
+
+def join(action: CorrectiveAction, command: Open, policies: Policies, rosters: Rosters) -> Sequence[Event]:
+    """The source belongs to this action from now on; nothing, if it already does.
+
+    It also joins where the plan was made in the very moment in between: a source must not get lost.
+    """
+    if action.entry_of(command.occasion.source.id):
+        return ()
+    if action.status in OVER:
+        raise Refused(f"{action.number}, which the source was to join, is over: replay it", rule="C-01")
+    entry = entry_for(command.occasion, policies.in_force(command.occasion.at), rosters)
+    return [Joined(entry=entry)] if entry else ()
+
+
+def entry_for(occasion: Occasion, version: Version, rosters: Rosters) -> Entry | None:
+    """What that version of the policy makes of an occasion; periods count from the day on which it happened."""
+    call = version.policy.call_for(occasion)
+    if call is None:
+        return None
+    happened_on = day_of(occasion.at, version.policy.time_zone)
+    due = happened_on + timedelta(days=call.due_days)
+    return Entry(
+        source=occasion.source,
+        occasion=occasion.event,
+        at=occasion.at,
+        summary=occasion.summary,
+        grade=occasion.grade,
+        priority=call.priority,
+        due_days=call.due_days,
+        due=due,
+        original_due=due,
+        owner_role=call.owner_role,
+        owner=occasion.owner or holder_of_role(rosters, call.owner_role, occasion, version),
+        terms=terms_of(version),
+    )
+
+
+def holder_of_role(rosters: Rosters, role: str, occasion: Occasion, version: Version) -> str | None:
+    on = day_of(occasion.at, version.policy.time_zone)
+    known = (found.state for found in rosters if found.state.role == role)
+    return next((holder(roster, on, occasion.source.service) for roster in known), None)
+
+
+def terms_of(version: Version) -> Terms:
+    return Terms(
+        policy_version=version.version,
+        time_zone=version.policy.time_zone,
+        ladder=version.policy.ladder,
+        grace_days=version.policy.grace_days,
+        extension_approvers=version.policy.extension_approvers,
+    )
+
+
+# --- what becomes of a source ----------------------------------------------------------------------------------------
+
+
+def regrade_unheld(command: Regrade, held: bool, policies: Policies, rosters: Rosters, number: int) -> Sequence[Event]:
+    """An amended finding met an empty stream: its holder is asked for; one promoted from no action opens its first."""
+    occasion = command.occasion
+    if held:
+        return [AskedFor(source=occasion.source, at=occasion.at)]
+    had_an_action = policies.in_force(occasion.at).policy.call_for(replace(occasion, grade=command.previous_grade))
+    return () if had_an_action else open_for(occasion, policies, rosters, number)
+
+
+def regrade(action: CorrectiveAction, command: Regrade, policies: Policies, rosters: Rosters) -> Sequence[Event]:
+    """Priority and due date follow the new grade; the due date still counts from the day of the issue."""
+    source = command.occasion.source
+    before = action.entry_of(source.id) or action.former_entry_of(source.id)
+    if before is None:
+        return join(action, Open(occasion=command.occasion), policies, rosters)
+    if action.status in OVER:
+        return ()
+    amended_at = command.occasion.at
+    after = entry_for(command.occasion, policies.in_force(amended_at), rosters)
+    if after is None:
+        return _withdrawn(before, amended_at, command.reason)
+    due = day_of(before.at, after.terms.time_zone) + timedelta(days=after.due_days)
+    entry = replace(after, occasion=before.occasion, at=before.at, due=due, original_due=before.original_due)
+    return [Regraded(entry=entry, at=amended_at, reason=command.reason)] if entry != before else ()
+
+
+def withdraw_unheld(source: Source, command: Withdraw, held: bool) -> Sequence[Event]:
+    return [AskedFor(source=source, at=command.at)] if held else ()
+
+
+def withdraw(action: CorrectiveAction, command: Withdraw) -> Sequence[Event]:
+    """The source leaves; if it was the last one, cancellation is asked for, and somebody must decide."""
+    entry = action.entry_of(command.source.id)
+    if entry is None or action.status in (Status.ABSENT, *OVER):
+        return ()
+    return _withdrawn(entry, command.at, command.reason)
+
+
+def _withdrawn(entry: Entry, at: datetime, reason: str) -> Sequence[Event]:
+    if entry.standing != Standing.STANDING:
+        return ()
+    return [SourceWithdrawn(source=entry.source.id, at=at, reason=reason)]
