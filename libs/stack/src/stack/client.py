@@ -46,7 +46,7 @@ class Caller:
         while True:
             page = self.get(service, path, limit=200, **query, **({"cursor": cursor} if cursor else {}))
             yield from page["items"]
-            cursor = page.get("next_cursor")
+            cursor = page["next"]
             if not cursor:
                 return
 
@@ -97,8 +97,9 @@ def settle(caller: Caller, patience: float = 60.0) -> None:
 
     def quiet() -> bool:
         nonlocal before
-        now = [caller.get(service, "quiet") for service in SERVICE_PORTS]
-        still = before == now and all(each["quiet"] for each in now)
+        answers = [caller.ask("GET", service, "quiet") for service in SERVICE_PORTS]
+        now = [each.json() for each in answers if each.is_success]
+        still = before == now and len(now) == len(answers) and all(each["quiet"] for each in now)
         before = now
         return still
 

@@ -23,7 +23,7 @@ DAY_SECONDS = 24 * 60 * 60
 
 # The persons of a local stack, and the roles that their tokens carry unless told otherwise.
 PERSONS: dict[str, tuple[str, ...]] = {
-    "p-okafor": ("programme-manager",),
+    "p-okafor": ("audit-programme-manager",),
     "p-weiss": ("auditor",),
     "p-ruiz": ("service-level-manager",),
 }

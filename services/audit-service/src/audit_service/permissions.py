@@ -9,6 +9,10 @@ ROLES = {
     "service-owner": AUDITED,
     "service-level-manager": AUDITED,
     "process-owner": AUDITED,
+    "risk-owner": AUDITED,
+    "cio": AUDITED,
+    "risk-owner": AUDITED,
+    "cio": AUDITED,
     "top-management": AUDITED,
     "auditor": READ
     | {

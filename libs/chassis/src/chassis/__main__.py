@@ -1,0 +1,98 @@
+"""`python -m chassis serve|migrate|openapi <service>`: one service as a process, its database, its description."""
+
+import argparse
+import json
+import os
+import signal
+import sys
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+from pydantic import SecretStr, ValidationError
+
+from chassis import logs
+from chassis.endpoints import PermissionsIncomplete
+from chassis.migrations import MigrationsMissing, folder_of, migrate_now
+from chassis.service import create_app, load
+from chassis.settings import PREFIX, Settings
+
+NOWHERE = SecretStr("postgresql://nowhere/nothing")
+
+
+class Server(uvicorn.Server):
+    """Says that it is not ready as soon as it is told to stop, and only then lets go."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        app = self.config.app
+        assert isinstance(app, FastAPI)
+        app.state.health.stopping = True
+        super().handle_exit(sig, frame)
+
+
+def serve(name: str) -> None:
+    """Serve until told to stop; what was begun is finished within 25 seconds."""
+    settings = Settings(service=name)  # type: ignore[call-arg]
+    logs.configure(name)
+    config = uvicorn.Config(
+        create_app(load(name), settings),
+        host=settings.host,
+        port=settings.port,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=25,
+        limit_concurrency=settings.max_connections,
+        h11_max_incomplete_event_size=16 * 1024,
+        http="h11",
+        ws="none",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+    )
+    # Uvicorn hands a signal on when it has ended in good order; that is a good end for us, too.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: sys.exit(0))
+    Server(config).run()
+
+
+def migrate(name: str) -> None:
+    """Bring the service's database up to what this code needs."""
+    migrate_now(Settings(service=name).database, folder_of(name))  # type: ignore[call-arg]
+
+
+def openapi(name: str) -> None:
+    """Print the OpenAPI document as it is committed."""
+    print(openapi_text(name), end="")
+
+
+def openapi_text(name: str) -> str:
+    """The document of a service as text."""
+    app = create_app(load(name), Settings(service=name, database_url=NOWHERE))
+    return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
+
+
+TASKS = {"serve": serve, "migrate": migrate, "openapi": openapi}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m chassis", description=__doc__)
+    parser.add_argument("task", choices=TASKS)
+    parser.add_argument("service", nargs="?", default=os.environ.get(f"{PREFIX}SERVICE"))
+    asked = parser.parse_args()
+    if not asked.service:
+        parser.error(f"name a service, here or in {PREFIX}SERVICE")
+    try:
+        TASKS[asked.task](asked.service)
+    except ValidationError as error:
+        sys.exit("closeloop: " + "; ".join(_complaint(each["loc"], each["msg"]) for each in error.errors()))
+    except (MigrationsMissing, PermissionsIncomplete, ModuleNotFoundError) as error:
+        sys.exit(f"closeloop: {error}")
+
+
+def _complaint(place: tuple[int | str, ...], message: str) -> str:
+    name = f"{PREFIX}{str(place[0]).upper()}: " if place else ""
+    return name + message.removeprefix("Value error, ")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""Alembic's entry: the same for every service."""
+
+from chassis.migrations import run_env
+
+run_env()

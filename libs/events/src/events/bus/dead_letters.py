@@ -1,0 +1,70 @@
+"""Dead letters: messages that could not be handled, for an operator to look at, to try again, or to drop."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from events.bus.inbox import Inbox
+from events.bus.reacting import Listening, Permanent, Reactor
+from events.bus.watch import Pulse
+from events.handling import Handler
+from events.kernel import NotFound, Refused
+from events.store.database import Database
+from events.store.incoming import Early, Incoming, Letter
+
+
+class DeadLetters:
+    """Works on the database alone, beside running services; the bus is not needed."""
+
+    def __init__(self, service: str, database: Database, handler: Handler, features: Sequence[Listening]) -> None:
+        """As the service's own bus is made."""
+        self._incoming = Incoming(database)
+        self._reactor = Reactor(service, handler, features)
+
+    async def list(self, status: str | None = "parked") -> Sequence[Letter]:
+        """Dead letters, oldest first; None: those that were settled too."""
+        return await self._incoming.letters(status)
+
+    async def show(self, id: UUID) -> Letter:
+        """One dead letter."""
+        letter = await self._incoming.letter(id)
+        if letter is None:
+            raise NotFound(f"There is no dead letter {id}.")
+        return letter
+
+    async def replay(self, id: UUID) -> str | None:
+        """Handle it now, and then what waits behind it. What still hinders it, or None. Raises Transient."""
+        letter = await self._parked(id)
+        try:
+            await self._reactor.handle(letter.source, letter.message)
+        except Permanent as reason:
+            await self._incoming.park(letter.source, letter.message, _place(letter), str(reason))
+            return str(reason)
+        await self._release(letter, "replayed")
+        return None
+
+    async def drop(self, id: UUID) -> None:
+        """Never handle it; handle what waits behind it."""
+        await self._release(await self._parked(id), "dropped")
+
+    async def _parked(self, id: UUID) -> Letter:
+        letter = await self.show(id)
+        if letter.status != "parked":
+            raise Refused(f"The dead letter was {letter.status} already.")
+        return letter
+
+    async def _release(self, letter: Letter, settled: str) -> None:
+        place = _place(letter)
+        if place is None:
+            await self._incoming.settle(letter.id, settled)
+            return
+        key = (place.tenant, place.stream)
+        await self._incoming.advance(letter.source, {key: place.version}, settled)
+        waiting = await self._incoming.ready(letter.source, [key])
+        inbox = Inbox(letter.source, self._incoming, self._reactor, Pulse("dead letters"))
+        await inbox.take_up(waiting)
+
+
+def _place(letter: Letter) -> Early | None:
+    if letter.tenant is None or letter.stream is None or letter.version is None:
+        return None
+    return Early(letter.tenant, letter.stream, letter.version, letter.message)

@@ -1,0 +1,90 @@
+"""What we do when they speak: one message to the commands that follow from it, each handled exactly once in effect."""
+
+import asyncio
+import traceback
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import structlog
+
+from events.bus.envelope import BrokenMessage, Heard, UnknownMessage, understood
+from events.bus.port import Message
+from events.codec import UnknownEvent
+from events.handling import Handler, Instruction
+from events.kernel import Actor, React, Reaction, Refused, derived_id
+from events.store.port import Origin, OutcomeUnknown, Unavailable
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 20.0
+
+
+class Listening(Protocol):
+    """What of a feature concerns the bus: which announcements it hears, and what it does then."""
+
+    @property
+    def hears(self) -> tuple[type[Any], ...]:
+        """Classes of public events."""
+
+    @property
+    def react(self) -> React | None:
+        """The commands that follow."""
+
+
+class Transient(Exception):
+    """It could not be done now; nothing is wrong with the message."""
+
+
+class Permanent(Exception):
+    """It will not be done, however often it is tried."""
+
+
+class Reactor:
+    """Carries out what a service's features do about news."""
+
+    def __init__(self, service: str, handler: Handler, features: Sequence[Listening]) -> None:
+        """Features that hear nothing do no harm."""
+        self._by = Actor(person=f"system:{service}")
+        self._handler = handler
+        self._features = [feature for feature in features if feature.react]
+
+    @property
+    def sources(self) -> list[str]:
+        """The services that are listened to; our own may be among them."""
+        return sorted({each.__announced_by__[0] for feature in self._features for each in feature.hears})
+
+    async def handle(self, source: str, message: Message) -> None:
+        """Done when this returns, now or earlier. Raises Transient or Permanent."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._carry_out(understood(source, message))
+        except (Unavailable, OutcomeUnknown, UnknownEvent, OSError) as error:  # OSError: TimeoutError too
+            raise Transient(str(error) or repr(error)) from error
+        except (BrokenMessage, UnknownMessage) as error:
+            raise Permanent(f"{type(error).__name__}: {error}") from error
+        except Refused as refusal:
+            members = "".join(f"; {name}: {value}" for name, value in refusal.members.items())
+            raise Permanent(f"{refusal.slug}: {refusal.detail}{members}") from refusal
+        except Exception as error:
+            log.exception("reaction_failed", source=source, subject=message.subject)
+            raise Permanent("a bug: " + traceback.format_exception_only(error)[-1].strip()) from error
+
+    async def _carry_out(self, heard: Heard) -> None:
+        for feature in self._features:
+            if feature.react and isinstance(heard.news.body, feature.hears):
+                for reaction in feature.react(heard.news):
+                    await self._handler.handle(self._instruction(heard, reaction))
+
+    def _instruction(self, heard: Heard, reaction: Reaction) -> Instruction:
+        news = heard.news
+        return Instruction(
+            aggregate=reaction.aggregate,
+            tenant=news.tenant,
+            stream=reaction.stream,
+            command=reaction.command,
+            id=derived_id(news.tenant, news.event, reaction.rule, reaction.key),
+            origin=Origin.NEWS,
+            by=self._by,
+            correlation=heard.correlation,
+            causation=news.event,
+        )

@@ -1,0 +1,304 @@
+"""August 2026: public services under availability SLAs, probed for eleven days; one accepted risk does not survive them."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from stack.client import Object
+from stack.demo import recount
+from stack.demo.agreements import agree, availability_target, instant, list_service, report
+from stack.demo.cast import LINDQVIST, RUIZ
+from stack.demo.real_input import Outage, Probe, outages_of
+from stack.demo.recount import Verdict
+from stack.demo.remedies import Case, Docket, Remedy, Stop, Task
+from stack.demo.stage import Missing, Stage
+
+MONTH, TARGET, CUSTOMER, ZONE = "2026-08", "availability", "public", ZoneInfo("UTC")
+STRICT, LENIENT = Decimal("99.9"), Decimal("99.7")
+AT_RISK_PERCENT = 75
+CODE_HOST = "GitHub"
+OVERLAPPING = "Community Forum"
+
+
+def key_of(service: str) -> str:
+    """Manual (dev) -> WEB-MANUAL-DEV"""
+    return "WEB-" + "-".join(service.upper().replace("(", "").replace(")", "").split())
+
+
+def percent_of(service: str) -> Decimal:
+    """Demos, playgrounds and previews may be down a little longer."""
+    relaxed = ("Demo", "Playground", "Catalog", "(dev)")
+    return LENIENT if any(word in service for word in relaxed) else STRICT
+
+
+def at(day: int, hour: int = 0, minute: int = 0, month: int = 8) -> datetime:
+    """A moment of 2026 in UTC."""
+    return datetime(2026, month, day, hour, minute, tzinfo=UTC)
+
+
+AGREED = at(1, 9)
+REPORTS = (
+    at(13, 11, 30),
+    at(14, 12),
+    at(15, 18),
+    at(16),
+    at(18, 10, 30),
+    at(19),
+    at(20, 9),
+    at(21),
+    at(22),
+)
+"""Some of these moments lie in the middle of an outage, which is then reported while it lasts."""
+SHORT = (at(13, 11, 30), at(15, 18), at(20, 9), at(22))
+MONTH_END = at(1, 0, 0, month=9)
+EPILOGUE = (at(25, 9, month=9), at(1, 9, month=10))
+
+
+class Monitor:
+    """The probes, reported as outages while they are seen."""
+
+    def __init__(self, stage: Stage, probes: Sequence[Probe]) -> None:
+        """Nothing is agreed yet."""
+        self.stage = stage
+        self.probes = probes
+        self.services = sorted({probe.service for probe in probes})
+        self._open: set[tuple[str, datetime]] = set()
+        self._over: set[tuple[str, datetime]] = set()
+        self._last: dict[str, list[Object]] = {}
+
+    def agree(self) -> None:
+        """Every public service is listed and gets its SLA at once: the onboarding checklist has a gate now."""
+        for service in self.services:
+            list_service(self.stage, key_of(service), service)
+            target = availability_target(TARGET, percent_of(service))
+            agree(self.stage, key_of(service), CUSTOMER, [target], ZONE.key, AGREED.date(), "upptime")
+        count = len(self.services)
+        self.stage.timeline.did(RUIZ, f"lists {count} public services, each with an SLA of {STRICT} or {LENIENT} %")
+        self.stage.settle()
+
+    def report(self) -> None:
+        """Report outages that began or ended since the last time."""
+        self._last, open_now = {}, 0
+        for outage in outages_of([probe for probe in self.probes if probe.at <= self.stage.now]):
+            name = (outage.service, outage.started_at)
+            if name in self._over or (outage.ended_at is None and name in self._open):
+                continue
+            self._last.setdefault(outage.service, []).append(self._sample(outage))
+            open_now += outage.ended_at is None
+        for service, samples in self._last.items():
+            report(self.stage, key_of(service), "upptime", samples)
+        count = sum(len(samples) for samples in self._last.values())
+        self.stage.timeline.note(f"upptime reports {count} outages or ends of outages, {open_now} of them still open")
+        self.stage.settle()
+
+    def report_again(self) -> None:
+        """The same samples a second time, and the help desk's view of an outage that is known: nothing must change."""
+        for service, samples in self._last.items():
+            report(self.stage, key_of(service), "upptime", samples)
+        overlap = {"id": "HD-4711", "started_at": instant(at(13, 11, 10)), "ended_at": instant(at(13, 11, 50))}
+        report(self.stage, key_of(OVERLAPPING), "help-desk", [overlap])
+        self.stage.timeline.note(f"the same samples once more, and HD-4711 within a known outage of {OVERLAPPING}")
+        self.stage.settle()
+
+    def _sample(self, outage: Outage) -> Object:
+        name = (outage.service, outage.started_at)
+        began = f"{key_of(outage.service)}-{outage.started_at:%d%H%M%S}"
+        sample: Object = {"started_at": instant(outage.started_at), "ended_at": instant(outage.ended_at)}
+        if outage.ended_at is None:
+            self._open.add(name)
+            return {**sample, "id": began}
+        self._over.add(name)
+        # What was reported open is corrected by a new fact, never edited.
+        return {**sample, "id": f"{began}-R", "corrects": began} if name in self._open else {**sample, "id": began}
+
+    def expected(self) -> list[Verdict]:
+        """What a plain recount of the probes says by now, for the services with an outage."""
+        seen = outages_of([probe for probe in self.probes if probe.at <= self.stage.now])
+        return [
+            recount.availability(
+                key_of(service), TARGET, percent_of(service), outages, MONTH, ZONE, self.stage.now
+            )
+            for service in self.services
+            if (outages := [each for each in seen if each.service == service])
+        ]
+
+    def check(self) -> None:
+        """Breaches are confirmed when the budget is gone, not at the end of the month."""
+        expected = {each.service for each in self.expected() if each.breached_at}
+        said = {each["service"] for each in self.breached()}
+        wrong = [f"breach {key} {TARGET} {MONTH} was not confirmed" for key in sorted(expected - said)]
+        wrong += [f"breach {key} {TARGET} {MONTH}: the probes say there is none" for key in sorted(said - expected)]
+        if wrong:
+            raise Missing(wrong)
+
+    def breached(self) -> list[Object]:
+        """The periods of the public services that are breached."""
+        periods = self.stage.all("sla", "periods", month=MONTH)
+        return [each for each in periods if each["breach"]]
+
+    def action(self, service: str) -> Object:
+        """The corrective action of a public service's breach."""
+        found = next((each for each in self.breached() if each["service"] == key_of(service)), None)
+        named = f"breach {key_of(service)} {TARGET} {MONTH}"
+        if found is None:
+            raise Missing([f"{named} was not confirmed"])
+        return self.stage.action_for(found["id"], named)
+
+
+def play(stage: Stage, probes: Sequence[Probe], *, short: bool) -> tuple[Monitor, str]:
+    """From the SLAs to what is still open in October; answers the monitor and the risk's id."""
+    stage.timeline.chapter("August 2026: public services are probed, and an accepted risk does not survive it")
+    stage.go_to(AGREED)
+    monitor = Monitor(stage, probes)
+    monitor.agree()
+    risk = _accept_a_risk(stage)
+    docket = Docket(stage, monitor.action, _cases())
+    for moment in SHORT if short else REPORTS:
+        stage.go_to(moment)
+        monitor.report()
+        monitor.check()
+        docket.work()
+    monitor.report_again()
+    monitor.check()
+    _see_the_risk_return(stage, risk)
+    for moment in (MONTH_END, *EPILOGUE):
+        stage.go_to(moment)
+        docket.work()
+    return monitor, str(risk["id"])
+
+
+def _accept_a_risk(stage: Stage) -> Object:
+    criteria = {
+        "likelihood": ["rare", "unlikely", "possible", "likely", "almost certain"],
+        "impact": ["negligible", "minor", "moderate", "major", "severe"],
+        "limit": 12,
+        "bands": [
+            {"name": "low", "up_to": 6, "approver": "risk-manager", "review_every_days": 365},
+            {"name": "medium", "up_to": 12, "approver": "cio", "review_every_days": 180},
+            {"name": "high", "up_to": 25, "approver": "top-management", "review_every_days": 90},
+        ],
+        "breaches_per_step": 1,
+        "zone": "Europe/Berlin",
+    }
+    change = {"criteria": criteria, "reason": "The board set the limit for the year 2026"}
+    stage.act(LINDQVIST, "risk", "criteria", "versions", change, "sets the limit for risks to 12")
+    registered = {
+        "title": "All code lies with one host",
+        "kind": "threat",
+        "source": "other-party",
+        "services": [key_of(CODE_HOST)],
+        "customer_impact": "Nobody can fetch sources or report issues",
+        "cause": "One host, no mirror",
+        "event": "The host is down",
+        "consequence": "No releases until it is back",
+        "owner": RUIZ.id,
+        "reference": "R-017",
+    }
+    risk = stage.make(RUIZ, "risk", "risks", registered, "registers {number} (R-017): all code lies with one host")
+    path = f"risks/{risk['id']}"
+    assessment = {
+        "inherent": {"likelihood": 4, "impact": 4},
+        "current": {"likelihood": 3, "impact": 4},
+        "rationale": "Two failures in three years",
+    }
+    stage.act(RUIZ, "risk", path, "assessments", assessment, "assesses {number}: 3 x 4 = 12")
+    stage.settle()
+    accepted = {"approver": RUIZ.id, "assessment": 1, "reason": "A mirror is planned", "until": "2026-09-30"}
+    stage.refused(RUIZ, "risk", path, "acceptance", accepted, "accepts her own risk", "K-05")
+    by_cio = {**accepted, "approver": LINDQVIST.id}
+    stage.act(LINDQVIST, "risk", path, "acceptance", by_cio, "accepts {number} until 2026-09-30")
+    stage.settle()
+    return risk
+
+
+def _see_the_risk_return(stage: Stage, risk: Object) -> None:
+    """A breach raised the likelihood: the acceptance is void, and the risk has an action of its own."""
+    now = stage.get("risk", f"risks/{risk['id']}")
+    if now["acceptance"] is not None:
+        raise Missing([f"the acceptance of {now['number']} still holds after a breach of {key_of(CODE_HOST)}"])
+    action = stage.action_for(risk["id"], f"risk {now['number']}")
+    treatment = {
+        "option": "modify",
+        "target": {"likelihood": 2, "impact": 4},
+        "actions": [{"title": "Mirror all code", "owner": RUIZ.id, "due": "2026-10-31", "expected_level": 8}],
+        "rationale": "A mirror costs less than a day without releases",
+    }
+    saying = f"plans a treatment of {{number}}, as {action['number']} asks"
+    stage.act(RUIZ, "risk", f"risks/{risk['id']}", "treatment", treatment, saying)
+
+
+def _remedy(correction: str, whys: tuple[str, ...], task: Task, due: date, measured: str | None = None) -> Remedy:
+    measure: Object = {"measure": "longest-outage", "subject": key_of(measured), "threshold": "15"} if measured else {}
+    return Remedy(
+        correction=correction,
+        whys=whys,
+        extent="The other public services share the cause only where they share the host.",
+        tasks=(task,),
+        criterion="No outage of more than 15 minutes for 30 days.",
+        window_days=30,
+        due=due,
+        measure=measure,
+    )
+
+
+def _cases() -> list[Case]:
+    """How far the people get by October: one proves its effect, the others stand where they stand."""
+    due = date(2026, 9, 15)
+    return [
+        Case(
+            breach="Community Forum",
+            begins=at(14, 12),
+            done=at(22),
+            remedy=_remedy(
+                "The forum was restarted.",
+                ("The forum was down.", "Its disk was full.", "Logs are never rotated."),
+                Task("Rotate the logs", "Logs of 14 days take 2 GB"),
+                due,
+                measured="Community Forum",
+            ),
+        ),
+        Case(
+            breach="Manual (dev)",
+            begins=at(19),
+            done=at(25, 9, month=9),
+            remedy=_remedy(
+                "The preview was built anew.",
+                ("The preview was down.", "Each build takes it down.", "It is built in place."),
+                Task("Build beside, then switch", "Ten builds without an interruption"),
+                due,
+            ),
+        ),
+        Case(
+            breach="GitHub",
+            begins=at(16),
+            remedy=_remedy(
+                "Sources were served from a laptop.",
+                ("Nobody could fetch sources.", "The host was down.", "There is no mirror."),
+                Task("Mirror all code with a second host", "The mirror is two minutes behind"),
+                due,
+            ),
+        ),
+        Case(
+            breach="Manual",
+            begins=at(19),
+            stop=Stop.PLANNED,
+            remedy=_remedy(
+                "The manual was served from yesterday's copy.",
+                ("The manual was down.", "Its machine ran out of memory.", "Search and pages share one machine."),
+                Task("Move search to its own machine", "Memory stays below 70 %"),
+                due,
+            ),
+        ),
+        Case(
+            breach="Catalog Demo",
+            begins=MONTH_END,
+            stop=Stop.CONTAINED,
+            remedy=_remedy(
+                "The demo was restarted.",
+                ("The demo was down.",),
+                Task("Find out why", "The cause is known"),
+                due,
+            ),
+        ),
+    ]

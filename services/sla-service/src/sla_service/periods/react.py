@@ -1,0 +1,47 @@
+"""How a month follows another, where an outage lasts, and how it follows the end of its agreement."""
+
+from collections.abc import Iterable
+
+from contracts.sla import PeriodClosed, SlaEnded
+from events.kernel import News, Reaction
+from sla_service.months import month_of_day, next_month
+from sla_service.periods.aggregate import periods
+from sla_service.periods.commands import Measure, Reconsider, period_id
+from sla_service.samples import Outage
+
+HEARD = (PeriodClosed, SlaEnded)
+
+
+def react(news: News) -> Iterable[Reaction]:
+    match news.body:
+        case PeriodClosed() as closed:
+            return _carry_over(news, closed)
+        case SlaEnded() as ended:
+            return _decide_at_the_end(news, ended)
+        case _:
+            return ()
+
+
+def _carry_over(news: News, closed: PeriodClosed) -> Iterable[Reaction]:
+    month = next_month(closed.month)
+    for each in closed.open:
+        outage = Outage(id=each.id, started_at=each.started_at, corrects=each.corrects)
+        yield Reaction(
+            rule="an outage that lasts goes on in the next month",
+            aggregate=periods,
+            stream=period_id(news.tenant, closed.sla, closed.target, month),
+            command=Measure(sla=closed.sla, target=closed.target, month=month, source=each.source, samples=(outage,)),
+            key=f"{each.source}:{each.id}",
+        )
+
+
+def _decide_at_the_end(news: News, ended: SlaEnded) -> Iterable[Reaction]:
+    month = month_of_day(ended.ended_on)
+    for target in ended.targets:
+        yield Reaction(
+            rule="a month in which the agreement ends is decided at its end",
+            aggregate=periods,
+            stream=period_id(news.tenant, news.stream, target, month),
+            command=Reconsider(),
+            key=target,
+        )
