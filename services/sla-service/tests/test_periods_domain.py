@@ -270,6 +270,26 @@ def test_a_correction_to_another_month_is_taken_out_of_the_first(world: Any, agr
     assert world.heard(OutageMeasured)[-1].started_at == t("05-14 09:10")
 
 
+def test_an_end_that_arrives_before_the_open_report_still_takes_it_out_of_every_month(
+    world: Any, agree: History
+) -> None:
+    sla = world.in_force(*agree(AVAILABLE, MISSES))
+    world.sleep_until("2026-05-01T01:00:00Z")
+    world.post(
+        "SVC-ERP",
+        "desk",
+        outage("A-end", "04-30 23:50", "04-30 23:58", corrects="A"),
+        incident("I-end", "04-30 20:00", "04-30 22:00", "2", corrects="I"),
+    )
+    world.post("SVC-ERP", "desk", outage("A", "04-30 23:50"), incident("I", "04-30 20:00", None, "2"))
+    world.until("2026-06-02T00:00:00Z")
+    assert world.period(sla, "availability", "2026-04").figures.down_seconds == 480
+    assert world.period(sla, "availability", "2026-05").figures.down_seconds == 0
+    assert world.period(sla, "p2", "2026-04").figures.in_time == 1
+    assert world.period(sla, "p2", "2026-05").figures.misses == 0
+    assert world.heard(BreachConfirmed) == []
+
+
 def test_a_service_without_an_agreement_has_its_outages_measured_all_the_same(world: Any) -> None:
     world.sleep_until("2026-04-14T12:00:00Z")
     made = world.post("SVC-NEW", "monitor", outage("A", "04-14 09:00", "04-14 09:22"))
