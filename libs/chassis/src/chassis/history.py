@@ -34,8 +34,13 @@ class Who:
 
 @value
 class Entry:
-    """One event in the history of an object: who, when, what and why."""
+    """One event in the history of an object: who, when, what and why.
 
+    `causation` is the `id` of the event, mostly of another service, that was heard and led to this one;
+    `correlation` is shared by all that followed from one request.
+    """
+
+    id: UUID
     version: int
     position: int
     type: str
@@ -44,6 +49,8 @@ class Entry:
     at: datetime
     recorded_at: datetime
     reason: str | None
+    correlation: str
+    causation: UUID | None
     data: dict[str, Any]
 
 
@@ -53,6 +60,8 @@ class Announcement:
 
     position: int
     id: UUID
+    correlation: str
+    causation: UUID | None
     type: str
     schema_version: int
     stream: UUID
@@ -120,6 +129,7 @@ def _version_in(cursor: str | None, scope: str) -> int:
 def _entry(event: StoredEvent) -> Entry:
     metadata = metadata_of(event)
     return Entry(
+        id=event.id,
         version=event.version,
         position=event.position,
         type=event.type,
@@ -128,6 +138,8 @@ def _entry(event: StoredEvent) -> Entry:
         at=datetime.fromisoformat(metadata["at"]),
         recorded_at=event.recorded_at,
         reason=metadata["reason"],
+        correlation=metadata["correlation"],
+        causation=_uuid(metadata["causation"]),
         data=from_json(event.data),
     )
 
@@ -137,14 +149,21 @@ def _announcement(event: StoredEvent) -> Announcement:
     assert event.public_schema is not None
     assert event.public_body is not None
     assert event.public_version is not None
+    metadata = metadata_of(event)
     return Announcement(
         position=event.position,
         id=event.id,
+        correlation=metadata["correlation"],
+        causation=_uuid(metadata["causation"]),
         type=event.public_type,
         schema_version=event.public_schema,
         stream=event.stream,
         public_version=event.public_version,
-        at=datetime.fromisoformat(metadata_of(event)["at"]),
+        at=datetime.fromisoformat(metadata["at"]),
         recorded_at=event.recorded_at,
         data=from_json(event.public_body),
     )
+
+
+def _uuid(written: str | None) -> UUID | None:
+    return UUID(written) if written else None
