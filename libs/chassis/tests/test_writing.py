@@ -187,6 +187,13 @@ async def test_one_body_becomes_several_commands_and_a_repetition_does_nothing_t
     assert len((await ann.get("/v1/lights")).json()["items"]) == 2
 
 
+async def test_a_key_used_for_another_body_is_422_also_where_it_would_lead_to_other_objects(ann: Person) -> None:
+    assert (await ann.post("v1/light-batches", {"rooms": ["Hall"]}, key="k")).status_code == 200
+    other = await ann.post("v1/light-batches", {"rooms": ["Attic"]}, key="k")
+    assert other.status_code == 422
+    assert other.json()["type"] == "/problems/idempotency-key-reused"
+
+
 async def test_of_several_commands_none_is_done_when_one_is_refused(ann: Person) -> None:
     await ann.post("/v1/light-batches", {"rooms": ["Hall"]})
     answer = await ann.post("/v1/light-batches", {"rooms": ["Attic", "Hall"]})

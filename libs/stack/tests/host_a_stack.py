@@ -11,7 +11,7 @@ STAND_IN = Path(__file__).parent / "stand_in.py"
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    program = lambda task, service: [sys.executable, str(STAND_IN), task, service]  # noqa: E731
+    program = lambda service: [sys.executable, str(STAND_IN), service]  # noqa: E731
     with Stack(Path(sys.argv[1]), durable=False, services=["audit", "sla"], program=program) as stack:
         print(*(child.pid for child in stack.children), flush=True)
         time.sleep(60)

@@ -1,8 +1,7 @@
-"""Stands in for `python -m chassis`: migrates nothing, answers /readyz, and shows the environment it was given."""
+"""Stands in for `python -m chassis`: answers /readyz, and shows the environment it was given."""
 
 import json
 import os
-import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 
@@ -16,5 +15,5 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-if __name__ == "__main__" and sys.argv[1] == "serve":
+if __name__ == "__main__":
     HTTPServer((os.environ["CLOSELOOP_HOST"], int(os.environ["CLOSELOOP_PORT"])), Handler).serve_forever()

@@ -25,8 +25,8 @@ STAND_IN = Path(__file__).parent / "stand_in.py"
 HOST_A_STACK = Path(__file__).parent / "host_a_stack.py"
 
 
-def stand_in(task: str, service: str) -> Sequence[str]:
-    return [sys.executable, str(STAND_IN), task, service]
+def stand_in(service: str) -> Sequence[str]:
+    return [sys.executable, str(STAND_IN), service]
 
 
 @pytest.fixture
@@ -70,10 +70,10 @@ def test_one_service_can_fall_and_rise_alone(folder: Path) -> None:
 
 
 def test_a_service_that_cannot_start_is_named_with_its_last_words(folder: Path) -> None:
-    def broken(task: str, service: str) -> Sequence[str]:
-        return stand_in(task, service) if task == "migrate" else [sys.executable, "-c", "raise SystemExit('no luck')"]
+    def broken(service: str) -> Sequence[str]:
+        return [sys.executable, "-c", "raise SystemExit('no luck')"]
 
-    with pytest.raises(StackError, match=r"audit serve ended with code 1(.|\n)*no luck"):
+    with pytest.raises(StackError, match=r"audit service ended with code 1(.|\n)*no luck"):
         Stack(folder, durable=False, services=["audit"], program=broken).__enter__()
 
 

@@ -1,21 +1,24 @@
-"""`python -m chassis serve|migrate|openapi <service>`: one service as a process, its database, its description."""
+"""`python -m chassis <task> <service>`: one service as a process, and what belongs to it."""
 
 import argparse
+import asyncio
 import json
 import os
 import signal
 import sys
 from types import FrameType
+from uuid import UUID
 
 import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr, ValidationError
 
-from chassis import logs
+from chassis import logs, operator_desk
 from chassis.endpoints import PermissionsIncomplete
-from chassis.migrations import MigrationsMissing, folder_of, migrate_now
+from chassis.migrations import DatabaseMissing, MigrationsMissing, folder_of, migrate_now
 from chassis.service import create_app, load
 from chassis.settings import PREFIX, Settings
+from events.kernel import Refused
 
 NOWHERE = SecretStr("postgresql://nowhere/nothing")
 
@@ -71,22 +74,58 @@ def openapi_text(name: str) -> str:
     return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
-TASKS = {"serve": serve, "migrate": migrate, "openapi": openapi}
+def dead_letters(name: str, word: str, id: UUID | None) -> None:
+    """Look at dead letters, replay or drop them."""
+    logs.configure(name)
+    done = asyncio.run(operator_desk.dead_letters(load(name), Settings(service=name), word, id, print))  # type: ignore[call-arg]
+    if not done:
+        sys.exit(1)
 
 
 def main() -> None:
+    asked = _asked()
+    try:
+        match asked.task:
+            case "serve":
+                if asked.migrate:
+                    migrate(asked.service)
+                serve(asked.service)
+            case "migrate":
+                migrate(asked.service)
+            case "openapi":
+                openapi(asked.service)
+            case "dead-letters":
+                dead_letters(asked.service, asked.word, asked.id)
+    except Refused as refusal:
+        sys.exit(f"closeloop: {refusal.detail}")
+    except ValidationError as error:
+        sys.exit("closeloop: " + "; ".join(_complaint(each["loc"], each["msg"]) for each in error.errors()))
+    except (DatabaseMissing, MigrationsMissing, PermissionsIncomplete, ModuleNotFoundError) as error:
+        sys.exit(f"closeloop: {error}")
+
+
+def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chassis", description=__doc__)
-    parser.add_argument("task", choices=TASKS)
-    parser.add_argument("service", nargs="?", default=os.environ.get(f"{PREFIX}SERVICE"))
+    tasks = parser.add_subparsers(dest="task", required=True)
+    for name, help in (
+        ("serve", "serve until told to stop"),
+        ("migrate", "bring the service's database up to this code"),
+        ("openapi", "print the OpenAPI document"),
+        ("dead-letters", "list, show, replay or drop messages that could not be handled"),
+    ):
+        task = tasks.add_parser(name, help=help)
+        task.add_argument("service", nargs="?", default=os.environ.get(f"{PREFIX}SERVICE"))
+        if name == "serve":
+            task.add_argument("--migrate", action="store_true", help="bring the database up before serving")
+        if name == "dead-letters":
+            task.add_argument("word", choices=("list", "show", "replay", "drop"))
+            task.add_argument("id", nargs="?", type=UUID)
     asked = parser.parse_args()
     if not asked.service:
         parser.error(f"name a service, here or in {PREFIX}SERVICE")
-    try:
-        TASKS[asked.task](asked.service)
-    except ValidationError as error:
-        sys.exit("closeloop: " + "; ".join(_complaint(each["loc"], each["msg"]) for each in error.errors()))
-    except (MigrationsMissing, PermissionsIncomplete, ModuleNotFoundError) as error:
-        sys.exit(f"closeloop: {error}")
+    if asked.task == "dead-letters" and asked.word != "list" and asked.id is None:
+        parser.error(f"{asked.word} needs the id of a dead letter; `list` shows them")
+    return asked
 
 
 def _complaint(place: tuple[int | str, ...], message: str) -> str:

@@ -25,6 +25,7 @@ class Health:
     metrics: Metrics
     wanted_revision: str | None
     bus: Bus | None
+    deaf: bool = False
     stopping: bool = False
 
     async def unready(self) -> list[str]:
@@ -48,6 +49,8 @@ class Health:
         found = (
             list(self.bus.status().degraded) if self.bus else ["no NATS is configured: nothing is announced or heard"]
         )
+        if self.deaf:
+            found.append("CLOSELOOP_CONSUME is off: nothing is heard")
         if self.scheduler.silent_for > SILENCE_SECONDS:
             found.append(f"no deadline was looked at for {self.scheduler.silent_for:.0f} s")
         if self.scheduler.parked:

@@ -29,6 +29,7 @@ from chassis.representation import (
     type_of,
 )
 from chassis.routes import Act, FanOut, Order, Routes, Service
+from chassis.submissions import Submit, submissions
 from events.handling import Handler, Instruction, Stale
 from events.kernel import Found, Given, derived_id
 from events.store import tables as t
@@ -187,10 +188,13 @@ class Objects:
         facts = await handler.gather_facts(call.tenant, fan_out.needs(body.value, call.tenant))
         now = (await handler.now()).astimezone(UTC)
         given = Given(tenant=call.tenant, stream=id, command=id, at=now, by=call.caller.actor, facts=facts)
+        submission = _submission(call, body, id)
+        await handler.rehearse(submission)
         orders = fan_out.orders(body.value, given)
         instructions = [_instruction(call, body, id, order) for order in orders]
         for each in instructions:
             await handler.rehearse(each)
+        await handler.handle(submission)
         recorded = [await handler.handle(each) for each in instructions]
         done = AllDone(
             results=tuple(
@@ -300,6 +304,10 @@ def _instruction(call: Call, body: Body, id: UUID, order: Order) -> Instruction:
         fingerprint=call.fingerprint(body),
         correlation=call.exchange.correlation,
     )
+
+
+def _submission(call: Call, body: Body, id: UUID) -> Instruction:
+    return _instruction(call, body, id, Order(aggregate=submissions, stream=id, command=Submit(), key="submission"))
 
 
 def _operation_id(verb: str, noun: str) -> str:

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from chassis import docs_page
 from chassis.edge import Exchange
 from chassis.health import Health
 from chassis.problems import PAGES, Problem, catalogue, title_of
@@ -36,11 +37,15 @@ def routes(health: Health, document: Mapping[str, Any]) -> list[Route]:
     async def describe(_: Request) -> Response:
         return JSONResponse(document)
 
+    async def explain(_: Request) -> Response:
+        return HTMLResponse(docs_page.page(document))
+
     return [
         _route("/livez", livez),
         _route("/readyz", readyz),
         _route("/metrics", metrics),
         _route("/openapi.json", describe),
+        _route("/docs", explain),
         _route(PAGES + "{slug}", _problem_page),
     ]
 

@@ -66,7 +66,8 @@ class Process:
         handler = Handler(store, writer, [feature.aggregate for feature in service.features])
         scheduler = Scheduler(store, handler)
         nats = settings.nats_url.get_secret_value()
-        bus = Bus(database, handler, service.name, service.features, nats) if nats else None
+        heard = service.features if settings.consume else ()
+        bus = Bus(database, handler, service.name, heard, nats) if nats else None
         store.bus = bus
         return cls(service, settings, database, store, writer, handler, scheduler, bus)
 
@@ -98,6 +99,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         metrics=metrics,
         wanted_revision=_wanted_revision(service),
         bus=process.bus,
+        deaf=not settings.consume,
     )
     endpoints = endpoints_of(service, process, movable_clock=settings.clock_start is not None)
     permissions = permission_table(service.permissions)

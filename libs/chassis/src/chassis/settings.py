@@ -21,6 +21,8 @@ class Settings(BaseSettings):
     database_url: SecretStr
     nats_url: SecretStr = SecretStr("")
     """Without it, nothing is announced and nothing heard, and `/readyz` says so."""
+    consume: bool = True
+    """`off`: this process announces but does not listen, and `/readyz` says so."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65535)

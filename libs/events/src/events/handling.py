@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from events.codec import canonical, codec_of, state_from_json, to_json
+from events.codec import UnknownEvent, canonical, codec_of, state_from_json, to_json
 from events.facts import gather
 from events.kernel import CONTRACTS, Actor, Aggregate, Decision, Due, Found, Given, Refused, derived_id, stored_name
 from events.store.port import (
@@ -20,6 +20,7 @@ from events.store.port import (
     Loaded,
     NewEvent,
     Origin,
+    OutcomeUnknown,
     Recorded,
     RowDiffers,
     ShapeBehind,
@@ -81,15 +82,25 @@ class Instruction:
 class Handler:
     """Carries instructions out against a store. One per process."""
 
-    def __init__(self, store: Store, writer: Writer, aggregates: Iterable[Aggregate[Any, Any, Any]]) -> None:
-        """`aggregates`: every one of this service."""
+    def __init__(
+        self, store: Store, writer: Writer, aggregates: Iterable[Aggregate[Any, Any, Any]], *, patience: float = 10.0
+    ) -> None:
+        """`aggregates`: every one of this service; `patience`: seconds in which each command gets some answer."""
         self._store = store
+        self._patience = patience
         self._writer = writer
         self._locks: dict[tuple[str, str, UUID], tuple[asyncio.Lock, int]] = {}
         self.aggregates = {aggregate.kind: aggregate for aggregate in aggregates}
 
     async def handle(self, instruction: Instruction) -> Recorded:
         """What the command came to, now or earlier. Raises Refused, Unavailable or OutcomeUnknown."""
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self._handle(instruction)
+        except TimeoutError:
+            raise OutcomeUnknown("the database did not answer in time") from None
+
+    async def _handle(self, instruction: Instruction) -> Recorded:
         at: datetime | None = None
         conflicts = holders = 0
         while conflicts < ATTEMPTS and holders < HOLDERS:
@@ -134,7 +145,9 @@ class Handler:
     async def rehearse(self, instruction: Instruction) -> None:
         """Decide without appending: raises what `handle` would; a command that is known already passes."""
         loaded = await self._load(instruction)
-        if not loaded.recorded:
+        if loaded.recorded:
+            _same_request(instruction, loaded.recorded)
+        else:
             await self._decided(instruction, loaded, loaded.now.astimezone(UTC))
 
     async def read(
@@ -226,7 +239,10 @@ class Handler:
 def refold(aggregate: Aggregate[Any, Any, Any], events: Sequence[StoredEvent]) -> Any:
     """The state that follows from stored events."""
     codec = codec_of(aggregate)
-    return aggregate.fold(codec.decode(each.type, each.schema, each.data) for each in events)
+    try:
+        return aggregate.fold(codec.decode(each.type, each.schema, each.data) for each in events)
+    except UnknownEvent as newer:
+        raise Unavailable(f"this object was written by a newer version of the service: {newer}") from newer
 
 
 def encode(

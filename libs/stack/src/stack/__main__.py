@@ -1,14 +1,17 @@
 """The commands of `./closeloop`."""
 
 import importlib
+import json
 import os
 import signal
 import subprocess
+import sys
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -16,8 +19,8 @@ import typer
 from rich.console import Console
 
 from stack import identity
-from stack.cluster import Stack
-from stack.postgres import remove_data
+from stack.cluster import SERVICE_PORTS, Stack
+from stack.postgres import ensure_database, remove_data
 from stack.processes import StackError, Supervisor
 
 REPOSITORY = Path(__file__).resolve().parents[4]
@@ -103,7 +106,8 @@ def token(
     if not role and person not in identity.PERSONS:
         _fail(f"{person} has no roles of its own here: give at least one --role.")
     with _refusals():
-        print(identity.Identity(data.absolute() / "identity").ensure().mint(person, role or (), tenant))
+        folder = data.absolute() if (data / "key.pem").exists() else data.absolute() / "identity"
+    print(identity.Identity(folder).ensure().mint(person, role or (), tenant))
 
 
 @app.command()
@@ -121,7 +125,41 @@ def reset(data: Data, yes: Annotated[bool, typer.Option("--yes", help="Do not as
     console.print(f"Removed {data}")
 
 
-# Commands still to come belong here: dead-letters (list, replay, drop), verify (a trail, offline).
+@app.command("dead-letters")
+def dead_letters(
+    service: Annotated[str, typer.Argument(help=f"Whose: {', '.join(SERVICE_PORTS)}.")],
+    data: Data,
+    word: Annotated[str, typer.Argument(help="list, show, replay or drop.")] = "list",
+    letter: Annotated[str | None, typer.Argument(help="The id, for show, replay and drop.")] = None,
+) -> None:
+    """Messages that a service could not handle: look at them, try them again, or drop them (beside a running `up`)."""
+    addresses = data / "addresses.json"
+    if not addresses.exists():
+        _fail(f"Nothing runs in {data}. Start it with `./closeloop up`.")
+    server = json.loads(addresses.read_text())["postgres"]
+    environment = {**os.environ, "CLOSELOOP_DATABASE_URL": ensure_database(server, f"closeloop_{service}")}
+    command = [sys.executable, "-m", "chassis", "dead-letters", service, word, *([letter] if letter else [])]
+    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+
+
+@app.command()
+def secrets() -> None:
+    """Make what `docker compose up` needs once: a database password in .env, and a key that signs tokens."""
+    folder, settings = REPOSITORY / "deploy" / "secrets", REPOSITORY / ".env"
+    identity.Identity(folder).ensure()
+    folder.chmod(0o711)  # the services' own user reads the public key inside; the signing key stays 0600
+    (folder / "jwks.json").chmod(0o644)
+    if not settings.exists():
+        settings.touch(mode=0o600)
+        settings.write_text(f"POSTGRES_PASSWORD={token_hex(16)}\n")
+    console.print(f"Made {folder} and {settings}. Now: docker compose up")
+    console.print("A token for it: ./closeloop token p-okafor --data deploy/secrets")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def sabotage(context: typer.Context) -> None:
+    """Break each promise of the core on purpose, one line at a time, and see its test notice (docs/promises.md)."""
+    raise typer.Exit(_tool("python", "tests/sabotage/run.py", *context.args))
 
 
 @contextmanager

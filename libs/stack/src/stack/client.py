@@ -36,11 +36,11 @@ class Caller:
     token: str
     http: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=15, trust_env=False))
 
-    def get(self, service: str, path: str, **query: Any) -> Any:
+    def get(self, service: str, path: str, /, **query: Any) -> Any:
         """One object, or one page."""
         return self._answer(self.ask("GET", service, path, params=query or None))
 
-    def all(self, service: str, path: str, **query: Any) -> Iterator[Object]:
+    def all(self, service: str, path: str, /, **query: Any) -> Iterator[Object]:
         """Every item of a list, page by page."""
         cursor: str | None = None
         while True:

@@ -21,13 +21,13 @@ from stack.processes import LOOPBACK, Child, StackError, free_port, stop_togethe
 SERVICE_PORTS = {"audit": 8001, "sla": 8002, "risk": 8003, "improvement": 8004}
 READY_SECONDS = 60
 
-# What runs a service: ("serve", "audit") -> the command line.
-Program = Callable[[str, str], Sequence[str]]
+# What runs a service: "audit" -> the command line.
+Program = Callable[[str], Sequence[str]]
 
 
-def chassis(task: str, service: str) -> Sequence[str]:
+def chassis(service: str) -> Sequence[str]:
     # -P: a folder named `chassis` where the user happens to stand must not be taken for ours.
-    return [sys.executable, "-P", "-m", "chassis", task, service]
+    return [sys.executable, "-P", "-m", "chassis", "serve", service, "--migrate"]
 
 
 @dataclass
@@ -42,14 +42,12 @@ class Service:
     child: Child = field(init=False)
 
     def __post_init__(self) -> None:
-        self.child = self._task("serve", self.name)
+        command = self.program(self.name)
+        self.child = Child(f"{self.name} service", command, self.logs / f"{self.name}.log", self.environment)
 
     @property
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.port}"
-
-    def migration(self) -> Child:
-        return self._task("migrate", f"{self.name}-migration")
 
     def start(self) -> None:
         self.child.start()
@@ -71,10 +69,6 @@ class Service:
             return client.get(f"{self.url}/readyz").status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
-
-    def _task(self, task: str, log: str) -> Child:
-        command = self.program(task, self.name)
-        return Child(f"{self.name} {task}", command, self.logs / f"{log}.log", self.environment)
 
 
 class Stack:
@@ -128,7 +122,6 @@ class Stack:
         self._start_servers()
         self.identity.ensure()
         self.services = {name: self._service(name) for name in self._names}
-        self._migrate()
         self._say("Starting " + ", ".join(self._names))
         for service in self.services.values():
             service.child.start()
@@ -173,18 +166,6 @@ class Stack:
         if self.nats:
             self._say("Starting NATS")
             self.nats.start()
-
-    def _migrate(self) -> None:
-        """All at once: most of the time goes into starting Python."""
-        self._say("Migrating the databases")
-        migrations = [service.migration() for service in self.services.values()]
-        try:
-            for migration in migrations:
-                migration.start()
-            for migration in migrations:
-                migration.wait_for_success(seconds=120)
-        finally:
-            stop_together(migrations)
 
     def _service(self, name: str) -> Service:
         port = free_port(SERVICE_PORTS.get(name, 0) if self._usual_ports else 0)

@@ -190,7 +190,7 @@ class Relay:
                 raise Halted(
                     f"{self._spec.name} holds position {position} (event {message.headers.get('ce-id')}), our log "
                     f"{'ends at ' + str(head) if position > head else 'has another event there'}: an older database "
-                    "was restored; an operator decides (docs/operations.md)"
+                    "was restored; an operator decides"
                 )
             return position
         return 0

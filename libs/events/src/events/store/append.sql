@@ -17,7 +17,9 @@ DECLARE
     added integer;
     spoken integer;
 BEGIN
-    SELECT h.position, greatest(clock_timestamp(), h.recorded_at) INTO top, at FROM head h FOR UPDATE;
+    SELECT h.position, h.recorded_at INTO top, at FROM head h FOR UPDATE;
+    -- A statement of its own: in the one above the clock would be read before the lock is granted.
+    at := greatest(clock_timestamp(), at);
 
     FOR item IN SELECT value FROM jsonb_array_elements(batch) LOOP
         SELECT * INTO known FROM commands c

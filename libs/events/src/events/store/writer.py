@@ -47,6 +47,7 @@ class Writer:
     def start(self) -> None:
         """Begin to write."""
         self._task = asyncio.create_task(self._run(), name="writer")
+        self._task.add_done_callback(self._revive)
 
     async def stop(self) -> None:
         """Write what waits, then end."""
@@ -86,6 +87,14 @@ class Writer:
             self._filled.clear()
             while batch := self._gather():
                 await self._write(batch)
+
+    def _revive(self, ended: "asyncio.Task[None]") -> None:
+        """A writer that dies of a bug begins again; the commands that it had in hand are answered by their deadline."""
+        if self.stopped or ended.cancelled():
+            return
+        log.error("writer died and begins again", exc_info=ended.exception())
+        self._filled.set()
+        self.start()
 
     def _gather(self) -> list[Waiting]:
         return [self._queue.popleft() for _ in range(min(len(self._queue), self._batch))]

@@ -1,0 +1,85 @@
+"""What an operator does beside a running service: look at dead letters, replay or drop them."""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import UUID
+
+from chassis.routes import Service
+from chassis.settings import Settings
+from events.bus.dead_letters import DeadLetters
+from events.handling import Handler
+from events.store.database import Database
+from events.store.incoming import Letter
+from events.store.postgres import PostgresStore
+from events.store.writer import Writer
+
+Say = Callable[[str], None]
+
+
+async def dead_letters(service: Service, settings: Settings, word: str, id: UUID | None, say: Say) -> bool:
+    """`list`, `show`, `replay` or `drop`; whether it was done. Works on the database alone. Raises Refused."""
+    database = Database.at(settings.database)
+    store = PostgresStore(database)
+    writer = Writer(store)
+    writer.start()
+    handler = Handler(store, writer, [feature.aggregate for feature in service.features])
+    try:
+        desk = DeadLetters(service.name, database, handler, service.features)
+        return await _WORDS[word](desk, id, say)
+    finally:
+        await writer.stop()
+        await database.close()
+
+
+async def _list(desk: DeadLetters, _: UUID | None, say: Say) -> bool:
+    letters = await desk.list()
+    for letter in letters:
+        say(f"{letter.id}  {letter.parked_at:%Y-%m-%d %H:%M:%S}  holds {letter.held}  {letter.message.subject}")
+        say(f"    {letter.reason}")
+    say(f"{len(letters)} parked")
+    return True
+
+
+async def _show(desk: DeadLetters, id: UUID | None, say: Say) -> bool:
+    assert id is not None
+    say(json.dumps(_as_json(await desk.show(id)), indent=2, ensure_ascii=False))
+    return True
+
+
+async def _replay(desk: DeadLetters, id: UUID | None, say: Say) -> bool:
+    assert id is not None
+    hindered = await desk.replay(id)
+    say(f"still parked: {hindered}" if hindered else "handled, and what waited behind it is released")
+    return hindered is None
+
+
+async def _drop(desk: DeadLetters, id: UUID | None, say: Say) -> bool:
+    assert id is not None
+    await desk.drop(id)
+    say("dropped, and what waited behind it is released")
+    return True
+
+
+_WORDS: dict[str, Callable[[DeadLetters, UUID | None, Say], Awaitable[bool]]] = {
+    "list": _list,
+    "show": _show,
+    "replay": _replay,
+    "drop": _drop,
+}
+
+
+def _as_json(letter: Letter) -> dict[str, Any]:
+    return {
+        "id": str(letter.id),
+        "status": letter.status,
+        "reason": letter.reason,
+        "source": letter.source,
+        "tenant": letter.tenant,
+        "stream": letter.stream and str(letter.stream),
+        "version": letter.version,
+        "held": letter.held,
+        "subject": letter.message.subject,
+        "headers": dict(letter.message.headers),
+        "body": letter.message.body.decode(errors="backslashreplace"),
+    }
