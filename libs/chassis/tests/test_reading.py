@@ -150,7 +150,8 @@ async def test_the_future_and_what_is_no_instant_are_422(ann: Person) -> None:
 
 
 async def test_the_history_says_who_did_what_when_and_why(house: Served, ann: Person) -> None:
-    place = (await ann.post("/v1/lights", {"room": "Hall"})).headers["location"]
+    made = await ann.post("/v1/lights", {"room": "Hall"})
+    place = made.headers["location"]
     await house("p-bo", "electrician", "guest").post(f"{place}/position", {"on": True, "reason": "dark"}, seen=1)
     installed, switched = (await ann.get(f"{place}/history")).json()["items"]
     assert (installed["type"], installed["by"]["person"], installed["data"]["room"]) == (
@@ -160,6 +161,8 @@ async def test_the_history_says_who_did_what_when_and_why(house: Served, ann: Pe
     )
     assert switched["by"] == {"person": "p-bo", "roles": ["electrician", "guest"]}
     assert (switched["reason"], switched["version"], switched["position"]) == ("dark", 2, 2)
+    assert (installed["correlation"], installed["causation"]) == (made.headers["x-correlation-id"], None)
+    assert len({installed["id"], switched["id"]}) == len({installed["correlation"], switched["correlation"]}) == 2
     assert datetime.fromisoformat(switched["at"]) <= datetime.fromisoformat(switched["recorded_at"])
 
 

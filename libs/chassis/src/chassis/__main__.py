@@ -13,10 +13,10 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import SecretStr, ValidationError
 
-from chassis import logs, operator_desk
+from chassis import asyncapi, logs, operator_desk
 from chassis.endpoints import PermissionsIncomplete
 from chassis.migrations import DatabaseMissing, MigrationsMissing, folder_of, migrate_now
-from chassis.service import create_app, load
+from chassis.service import VERSION, create_app, load
 from chassis.settings import PREFIX, Settings
 from events.kernel import Refused
 
@@ -94,6 +94,8 @@ def main() -> None:
                 migrate(asked.service)
             case "openapi":
                 openapi(asked.service)
+            case "asyncapi":
+                print(asyncapi.document_text(asked.service, VERSION), end="")
             case "dead-letters":
                 dead_letters(asked.service, asked.word, asked.id)
     except Refused as refusal:
@@ -111,6 +113,7 @@ def _asked() -> argparse.Namespace:
         ("serve", "serve until told to stop"),
         ("migrate", "bring the service's database up to this code"),
         ("openapi", "print the OpenAPI document"),
+        ("asyncapi", "print the AsyncAPI document"),
         ("dead-letters", "list, show, replay or drop messages that could not be handled"),
     ):
         task = tasks.add_parser(name, help=help)

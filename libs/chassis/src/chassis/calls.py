@@ -96,10 +96,13 @@ class Call:
         """The body, read strictly. `too_long_is` 413 where a list in it bounds what one request may hold."""
         raw = await self.request.body()
         try:
+            document = json.loads(raw, object_pairs_hook=_without_twins)
             value = adapter(of).validate_json(raw, strict=True)
-            return Body(value, canonical(json.loads(raw)))
+            return Body(value, canonical(document))
         except ValidationError as error:
-            raise _invalid(error, raw, too_long_is) from None
+            raise _invalid(error, document, too_long_is) from None
+        except json.JSONDecodeError as error:
+            raise Problem(400, "malformed", f"The body is not valid JSON: {error}.") from None
         except (ValueError, RecursionError):
             raise Problem(400, "malformed", "The body is not JSON that can be kept.") from None
 
@@ -147,11 +150,18 @@ def wrong_parameter(name: str, why: str) -> Problem:
     return Problem(422, "invalid-parameter", f"The parameter {name[:100]} {why}.", {"parameter": name[:100]})
 
 
-def _invalid(error: ValidationError, raw: bytes, too_long_is: int) -> Problem:
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; a name that stands in it twice says two things, and every reader may take another."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise Problem(400, "malformed", "A name stands twice in one object of the body.")
+    return found
+
+
+def _invalid(error: ValidationError, document: Any, too_long_is: int) -> Problem:
     found = error.errors(include_url=False, include_context=False, include_input=False)
     if any(each["type"] == "json_invalid" for each in found):
         return Problem(400, "malformed", "The body is not valid JSON: " + found[0]["msg"].partition(": ")[2] + ".")
-    document = json.loads(raw)
     errors = [{"pointer": _pointer(each, document), "detail": each["msg"]} for each in found[:50]]
     if too_long_is == 413 and any(each["type"] == "too_long" and len(each["loc"]) == 1 for each in found):
         return Problem(413, "too-large", "A list in the body is longer than one request may hold.", {"errors": errors})

@@ -73,7 +73,7 @@ class CriterionBound:
 
 @public("improvement", "corrective-action", "criterion-released")
 class CriterionReleased:
-    """Nobody watches the criterion of that cycle any more: the action was closed, re-opened or cancelled."""
+    """Nobody watches the criterion of that cycle any more: the action was re-opened or cancelled."""
 
     number: Line
     cycle: int
