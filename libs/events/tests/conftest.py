@@ -1,7 +1,8 @@
-"""The machinery on a real, empty database: `db`, `store`, `writer`, `handler`."""
+"""The machinery on a real, empty database: `db`, `store`, `writer`, `handler`; `elsewhere` is a second of each."""
 
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 from toy_jar import jars
 
@@ -10,6 +11,9 @@ from events.store.database import Database
 from events.store.postgres import PostgresStore
 from events.store.schema import create_core
 from events.store.writer import Writer
+from stack.postgres import plain_url
+
+pytest.register_assert_rewrite("conformance", "making")
 
 
 @pytest.fixture
@@ -19,6 +23,14 @@ async def db(database: str) -> AsyncIterator[Database]:
         await connection.run_sync(create_core)
     yield db
     await db.close()
+
+
+@pytest.fixture
+async def sql(db: Database, database: str) -> AsyncIterator[asyncpg.Connection]:
+    """A session of somebody else, in plain SQL."""
+    connection = await asyncpg.connect(plain_url(database), server_settings={"application_name": "somebody"})
+    yield connection
+    await connection.close()
 
 
 @pytest.fixture
@@ -37,3 +49,15 @@ async def writer(store: PostgresStore) -> AsyncIterator[Writer]:
 @pytest.fixture
 def handler(store: PostgresStore, writer: Writer) -> Handler:
     return Handler(store, writer, [jars])
+
+
+@pytest.fixture
+async def elsewhere(database: str, db: Database) -> AsyncIterator[Handler]:
+    """The handler of another replica: its own connections, its own writer."""
+    other = Database.at(database)
+    store = PostgresStore(other)
+    writer = Writer(store)
+    writer.start()
+    yield Handler(store, writer, [jars])
+    await writer.stop()
+    await other.close()

@@ -2,21 +2,15 @@
 
 import asyncio
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
+from making import ask
 from toy_jar import Count, Label, Nothing, Put, Weigh, jars
 
-from events.handling import Handler, Held, Instruction, KeyReused, Stale
-from events.kernel import Actor, Refused
-from events.store.port import Origin, Recorded
-
-
-def ask(command: Any, stream: UUID, **more: Any) -> Instruction:
-    defaults: dict[str, Any] = {"id": uuid4(), "origin": Origin.HTTP, "fingerprint": "f"}
-    return Instruction(
-        aggregate=jars, tenant="meridian", stream=stream, command=command, by=Actor(person="p-1"), **(defaults | more)
-    )
+from events.handling import Handler, Held, KeyReused, Stale
+from events.kernel import Refused
+from events.store.port import Origin
 
 
 async def test_a_command_is_decided_and_read_back(handler: Handler) -> None:
@@ -112,23 +106,3 @@ async def test_the_same_side_row_counts_once_and_another_content_is_refused(hand
     assert again.version == 1
     with pytest.raises(Refused, match="another content"):
         await handler.handle(ask(Weigh(source="scale", weights=(("w-1", 61),)), other))
-
-
-async def test_two_processes_on_one_stream_lose_nothing(database: str, handler: Handler) -> None:
-    from events.store.database import Database
-    from events.store.postgres import PostgresStore
-    from events.store.writer import Writer
-
-    db = Database.at(database)
-    second = Writer(PostgresStore(db))
-    second.start()
-    elsewhere, jar = Handler(PostgresStore(db), second, [jars]), uuid4()
-
-    async def put(by: Handler) -> Recorded:
-        return await by.handle(ask(Put(things=1), jar))
-
-    for _ in range(20):
-        await asyncio.gather(put(handler), put(elsewhere))
-    assert (await handler.read(jars, "meridian", jar)).state.things == 40
-    await second.stop()
-    await db.close()

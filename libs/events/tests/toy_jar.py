@@ -151,7 +151,7 @@ def decide(jar: Jar, command: Any, given: Given) -> Sequence[Any] | Decision[Any
         case Wind(rings=rings, broken=broken):
             return [Wound(rings=rings, broken=broken)]
         case Due():
-            return [Rang(due=ring) for ring in jar.rings if ring <= given.at]
+            return [Rang(due=ring) for ring in sorted(jar.rings) if ring <= given.at]
         case Count(other=other):
             return [Counted(number=given[NextNumber("JAR", first=101)], other=given[StateOf(jars, other)].state.things)]
         case Weigh():

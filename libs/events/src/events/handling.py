@@ -147,8 +147,10 @@ class Handler:
         loaded = await self._load(instruction)
         if loaded.recorded:
             _same_request(instruction, loaded.recorded)
-        else:
-            await self._decided(instruction, loaded, loaded.now.astimezone(UTC))
+            return
+        decided = await self._decided(instruction, loaded, loaded.now.astimezone(UTC))
+        if isinstance(decided, Append) and (differs := await self._store.differing(decided.tenant, decided.rows)):
+            raise _why_not(differs)
 
     async def read(
         self,

@@ -29,6 +29,10 @@ Count = Annotated[int, Field(ge=0, le=10_000_000)]
 Percent = Annotated[Decimal, Field(ge=0, le=100, max_digits=9, decimal_places=6)]
 Days = Annotated[int, Field(ge=0, le=3660)]
 Seconds = Annotated[int, Field(ge=0, le=10**9)]
+DayShift = Annotated[int, Field(ge=-3660, le=3660)]
+"""So many days after a day, or (negative) before it."""
+Figure = Annotated[Decimal, Field(ge=0, le=10_000_000, max_digits=13, decimal_places=6)]
+"""A measured quantity, or a bound for one."""
 
 
 def _sane_year(at: datetime) -> datetime:

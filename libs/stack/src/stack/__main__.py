@@ -67,7 +67,7 @@ def up(
             console.print(f"\nStopping. Your data stays in {stack.folder}")
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
 def demo(context: typer.Context) -> None:
     """Play a story through all four services, in a folder that is thrown away, and leave a report."""
     try:

@@ -11,8 +11,6 @@ ROLES = {
     "process-owner": AUDITED,
     "risk-owner": AUDITED,
     "cio": AUDITED,
-    "risk-owner": AUDITED,
-    "cio": AUDITED,
     "top-management": AUDITED,
     "auditor": READ
     | {

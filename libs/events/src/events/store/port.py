@@ -184,6 +184,9 @@ class Store(Protocol):
     async def rows(self, tenant: str, kind: str, stream: UUID, table: str) -> list[Row]:
         """The side rows of a stream, in the order of their arrival."""
 
+    async def differing(self, tenant: str, rows: Sequence[Row]) -> RowDiffers | None:
+        """One of these side rows that is there, in whatever stream, with another content."""
+
     async def next_number(self, tenant: str, series: str, first: int) -> int:
         """The next of a series; taken for good, whether used or not."""
 

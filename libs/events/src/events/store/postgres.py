@@ -85,6 +85,13 @@ NUMBER = text("""
     ON CONFLICT (tenant, series) DO UPDATE SET last = n.last + 1 RETURNING last
 """)
 
+DIFFERING = text("""
+    SELECT s.name, s.source, s.id FROM side_rows s
+    JOIN jsonb_to_recordset(CAST(CAST(:rows AS text) AS jsonb)) AS r(name text, source text, id text, body text)
+      ON s.tenant = :tenant AND s.name = r.name AND s.source = r.source AND s.id = r.id
+    WHERE s.body <> r.body LIMIT 1
+""")
+
 
 _STATE_TEXT: ColumnElement[str] = literal_column("state::text").label("state_text")
 
@@ -148,6 +155,14 @@ class PostgresStore:
         )
         found = await self._ask(self._db.reads, query)
         return [Row(table=table, source=row["source"], id=row["id"], body=row["body"]) for row in found]
+
+    async def differing(self, tenant: str, rows: Sequence[Row]) -> RowDiffers | None:
+        """As `append` will find it, if nobody is faster."""
+        if not rows:
+            return None
+        parameters = {"tenant": tenant, "rows": json.dumps(_rows_as_json(rows), ensure_ascii=False)}
+        found = await self._ask(self._db.reads, DIFFERING, parameters)
+        return RowDiffers(found[0]["name"], found[0]["source"], found[0]["id"]) if found else None
 
     async def next_number(self, tenant: str, series: str, first: int) -> int:
         """Count a series on."""
@@ -253,7 +268,7 @@ def _as_json(append: Append) -> dict[str, Any]:
         "state": append.state,
         "deadline": append.deadline.isoformat() if append.deadline else None,
         "claims": list(append.claims),
-        "rows": [{"name": row.table, "source": row.source, "id": row.id, "body": row.body} for row in append.rows],
+        "rows": _rows_as_json(append.rows),
         "events": [
             {
                 "id": str(event.id),
@@ -267,6 +282,10 @@ def _as_json(append: Append) -> dict[str, Any]:
             for event in append.events
         ],
     }
+
+
+def _rows_as_json(rows: Sequence[Row]) -> list[dict[str, str]]:
+    return [{"name": row.table, "source": row.source, "id": row.id, "body": row.body} for row in rows]
 
 
 def _answer(said: Mapping[str, Any]) -> Answer:

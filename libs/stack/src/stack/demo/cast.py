@@ -18,7 +18,7 @@ WEISS = Person("p-weiss", "J. Weiss", "auditor", ("auditor",))
 RUIZ = Person("p-ruiz", "M. Ruiz", "service level manager", ("service-level-manager", "risk-manager"))
 KELLER = Person("p-keller", "T. Keller", "process owner", ("process-owner",))
 LINDQVIST = Person("p-lindqvist", "H. Lindqvist", "CIO", ("cio", "top-management"))
-MONITOR = Person("system:monitor", "the monitor", "reports what it measures", ("monitor",))
+MONITOR = Person("monitor", "the monitor", "reports what it measures", ("monitor",))
 DIRECTOR = Person("p-director", "the director", "moves the clock and watches", ("operator", "reader"))
 
 EVERYBODY = (OKAFOR, WEISS, RUIZ, KELLER, LINDQVIST, MONITOR, DIRECTOR)

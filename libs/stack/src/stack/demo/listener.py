@@ -7,6 +7,7 @@ it for a new one and every consumer has to notice by itself that it knows the ev
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -60,14 +61,20 @@ class Listener:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(5)
 
-    def catch_up(self) -> None:
-        """Return when everything that the server has sent so far was heard and repeated."""
+    def catch_up(self, patience: float = 15.0) -> None:
+        """Return when everything that the server has sent so far was heard and repeated, or patience is over."""
+        until = time.monotonic() + patience
         self._run(self._client.flush(5)).result(6)
-        while True:
+        while time.monotonic() < until:
             before = len(self.heard), self.repeated
-            self._run(asyncio.sleep(0.05)).result(6)
-            if before == (len(self.heard), self.repeated) and self.repeated == len(self.heard):
+            time.sleep(0.05)
+            if before == (len(self.heard), self.repeated) and not self.untold:
                 return
+
+    @property
+    def untold(self) -> int:
+        """How many events were not told a second time."""
+        return len(self.heard) - self.repeated
 
     def named(self, name: str) -> list[Heard]:
         """All events of that name."""
@@ -96,7 +103,7 @@ class Listener:
         await self._say_again(message)
 
     async def _say_again(self, message: Msg) -> None:
-        fresh = str(uuid4())  # noqa: TID251 (a listener is no domain: nothing is decided by this id)
+        fresh = str(uuid4())
         self._own.add(fresh)
         headers = {**(message.headers or {}), MESSAGE_ID: fresh}
         await self._client.jetstream().publish(message.subject, message.data, headers=headers)

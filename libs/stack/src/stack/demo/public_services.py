@@ -1,4 +1,4 @@
-"""August 2026: public services under availability SLAs, probed for eleven days; one accepted risk does not survive them."""
+"""August 2026: public services under availability SLAs, probed for eleven days; an accepted risk does not survive."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -40,17 +40,20 @@ def at(day: int, hour: int = 0, minute: int = 0, month: int = 8) -> datetime:
 AGREED = at(1, 9)
 REPORTS = (
     at(13, 11, 30),
+    at(13, 12),
     at(14, 12),
     at(15, 18),
+    at(15, 19),
     at(16),
     at(18, 10, 30),
+    at(18, 11),
     at(19),
     at(20, 9),
-    at(21),
+    at(20, 9, 26),
     at(22),
 )
-"""Some of these moments lie in the middle of an outage, which is then reported while it lasts."""
-SHORT = (at(13, 11, 30), at(15, 18), at(20, 9), at(22))
+"""Some moments lie in the middle of an outage: it is reported while it lasts, and at once when it ends."""
+SHORT = (at(13, 11, 30), at(13, 12), at(22))
 MONTH_END = at(1, 0, 0, month=9)
 EPILOGUE = (at(25, 9, month=9), at(1, 9, month=10))
 
@@ -116,9 +119,7 @@ class Monitor:
         """What a plain recount of the probes says by now, for the services with an outage."""
         seen = outages_of([probe for probe in self.probes if probe.at <= self.stage.now])
         return [
-            recount.availability(
-                key_of(service), TARGET, percent_of(service), outages, MONTH, ZONE, self.stage.now
-            )
+            recount.availability(key_of(service), TARGET, percent_of(service), outages, MONTH, ZONE, self.stage.now)
             for service in self.services
             if (outages := [each for each in seen if each.service == service])
         ]
@@ -146,8 +147,8 @@ class Monitor:
         return self.stage.action_for(found["id"], named)
 
 
-def play(stage: Stage, probes: Sequence[Probe], *, short: bool) -> tuple[Monitor, str]:
-    """From the SLAs to what is still open in October; answers the monitor and the risk's id."""
+def play(stage: Stage, probes: Sequence[Probe], *, short: bool) -> Monitor:
+    """From the SLAs to what is still open in October."""
     stage.timeline.chapter("August 2026: public services are probed, and an accepted risk does not survive it")
     stage.go_to(AGREED)
     monitor = Monitor(stage, probes)
@@ -165,7 +166,7 @@ def play(stage: Stage, probes: Sequence[Probe], *, short: bool) -> tuple[Monitor
     for moment in (MONTH_END, *EPILOGUE):
         stage.go_to(moment)
         docket.work()
-    return monitor, str(risk["id"])
+    return monitor
 
 
 def _accept_a_risk(stage: Stage) -> Object:

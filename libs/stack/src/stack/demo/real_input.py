@@ -1,4 +1,4 @@
-"""The real input of the demo as it lies in `data/`: incidents of a service desk in 2016, probes of public services in 2026."""
+"""The real input of the demo, from `data/`: incidents of a service desk in 2016, probes of public services in 2026."""
 
 import csv
 from collections.abc import Iterator

@@ -1,13 +1,13 @@
 """What the services must say about the real input, counted row by row: shares no code with the service that says it.
 
-An incident counts once, in one month: in time, in the month of its resolution; too late or never resolved, in the month
-in which its time was over. The desk reports each open incident at the latest when a month ends, so both are well-defined.
+An incident counts once: in time, in the month of its resolution; too late or never resolved, in the month in which its
+time was over. The desk reports each open incident at the latest when a month ends, so both are well-defined.
 Downtime is counted second by second, in the calendar month of the agreement's zone.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
@@ -54,15 +54,29 @@ def resolution(
     return [_resolution_verdict(service, target, month, facts, zone, until) for month, facts in sorted(months.items())]
 
 
+def in_time(row: Incident, within: timedelta) -> bool:
+    """Whether an incident was resolved within that time, round the clock."""
+    return row.resolved_at is not None and row.resolved_at <= _limit(row, within)
+
+
+def _limit(row: Incident, within: timedelta) -> datetime:
+    """In absolute time: local clocks may be put forward or back in between."""
+    return row.opened_at.astimezone(UTC) + within
+
+
 def _outcome(row: Incident, within: timedelta) -> tuple[datetime, bool]:
-    limit = (row.opened_at.astimezone(ZoneInfo("UTC")) + within).astimezone(row.opened_at.tzinfo)
-    if row.resolved_at is not None and row.resolved_at <= limit:
+    if row.resolved_at is not None and in_time(row, within):
         return row.resolved_at, False
-    return limit, True
+    return _limit(row, within), True
 
 
 def _resolution_verdict(
-    service: str, target: ResolutionTarget, month: str, facts: list[tuple[datetime, bool]], zone: ZoneInfo, until: datetime
+    service: str,
+    target: ResolutionTarget,
+    month: str,
+    facts: list[tuple[datetime, bool]],
+    zone: ZoneInfo,
+    until: datetime,
 ) -> Verdict:
     misses = sorted(at for at, missed in facts if missed)
     hits = len(facts) - len(misses)

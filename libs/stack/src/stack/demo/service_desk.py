@@ -29,10 +29,17 @@ def _day(month: int, day: int, year: int = 2016) -> datetime:
     return datetime(year, month, day, tzinfo=DESK_ZONE)
 
 
-FIRST_REPORTS = (_day(3, 1), _day(3, 2), _day(3, 3), _day(3, 5), _day(3, 12), _day(3, 19), _day(3, 26), _day(4, 1))
-LATER_REPORTS = (_day(5, 1), _day(6, 1), _day(7, 1), _day(8, 1), _day(9, 1), _day(10, 1), _day(11, 1), _day(12, 1))
-SHORT = (_day(3, 1), _day(3, 3), _day(3, 12), _day(4, 1), _day(5, 1), _day(7, 1))
+def _evening(month: int, day: int) -> datetime:
+    """The last minute in which something can be reported before a month is decided."""
+    return datetime(2016, month, day, 23, 59, tzinfo=DESK_ZONE)
+
+
+MARCH = (_day(3, 2), _day(3, 3), _day(3, 5), _day(3, 12), _day(3, 19), _day(3, 26))
+LATER = tuple(_day(month, 1) for month in range(6, 13))
+STOPS = (_evening(2, 29), _day(3, 1), *MARCH, _evening(3, 31), _day(4, 1), _evening(4, 30), _day(5, 1), *LATER)
+SHORT = (_evening(2, 29), _day(3, 3), _day(3, 12), _evening(3, 31), _evening(4, 30), _day(5, 1), _day(7, 1))
 AFTER_THE_END = _day(1, 1, 2017)
+
 
 def _cases() -> list[Case]:
     return [
@@ -42,7 +49,11 @@ def _cases() -> list[Case]:
             done=_day(3, 26),
             remedy=Remedy(
                 correction="A duty manager follows every critical incident by the hour.",
-                whys=("Critical incidents lay untouched.", "Groups pass them on.", "No group is named that keeps them."),
+                whys=(
+                    "Critical incidents lay untouched.",
+                    "Groups pass them on.",
+                    "Nobody is named to keep them.",
+                ),
                 extent="Priority 2 is passed on in the same way.",
                 tasks=(Task("Name one group that keeps a critical incident", "The routing rule is in force"),),
                 criterion="No critical incident comes late for 30 days.",
@@ -195,7 +206,7 @@ def play(stage: Stage, rows: Sequence[Incident], *, short: bool) -> Desk:
     docket = Docket(stage, desk.action, _cases())
     stage.timeline.chapter(f"2016: a service desk agrees what it owes, and {len(rows)} incidents put it to the test")
     desk.agree()
-    for moment in SHORT if short else (*FIRST_REPORTS, *LATER_REPORTS):
+    for moment in SHORT if short else STOPS:
         _report_at(desk, moment)
         docket.work()
     desk.terminate()

@@ -52,9 +52,7 @@ class Stage:
             self.timeline.did(person, saying.format(**changed))
         return changed
 
-    def refused(
-        self, person: Person, service: str, path: str, name: str, body: Object, trying: str, rule: str
-    ) -> None:
+    def refused(self, person: Person, service: str, path: str, name: str, body: Object, trying: str, rule: str) -> None:
         """That person tries what the rules forbid; the story goes wrong if they let it pass."""
         try:
             self.caller(person).act(service, path, name, body)
@@ -69,7 +67,7 @@ class Stage:
         """Look as somebody who may only read."""
         return self.caller(DIRECTOR).get(service, path)
 
-    def all(self, service: str, path: str, **query: Any) -> Iterator[Object]:
+    def all(self, service: str, path: str, /, **query: Any) -> Iterator[Object]:
         """A whole list, page by page."""
         return self.caller(DIRECTOR).all(service, path, **query)
 

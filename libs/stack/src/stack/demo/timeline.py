@@ -83,7 +83,7 @@ class Timeline:
         self._totals["events"] += 1
         self._totals[news.name] += 1
         if tell := TOLD.get(news.name):
-            kind: Kind = "action" if news.name.startswith("corrective-action") else "event"
+            kind: Kind = "action" if news.name in TURNS else "event"
             self._add(kind, f"{news.service} tells", tell(news.body))
         else:
             with self._lock:
@@ -94,7 +94,7 @@ class Timeline:
         with self._lock:
             counted, self._quiet = self._quiet, Counter()
         for service in dict.fromkeys(service for service, _ in counted):
-            parts = (f"{name} ×{n}" if n > 1 else name for (each, name), n in counted.items() if each == service)
+            parts = (f"{n} {name}" if n > 1 else name for (each, name), n in counted.items() if each == service)
             self._add("event", f"{service} tells", ", ".join(parts))
 
     def _add(self, kind: Kind, who: str, what: str) -> None:
@@ -108,10 +108,10 @@ class Timeline:
     def _footer(self) -> Text:
         told = self._totals
         figures = (
-            f" {self.day} · {told['events']} events on the bus, each told twice · {told['breach-confirmed']} breaches"
-            f" · actions: {told['corrective-action-opened']} opened, {told['corrective-action-closed']} closed "
+            f" {self.day} · {told['events']} events, each told twice · {told['breach-confirmed']} breaches"
+            f" · {told['corrective-action-opened']} actions, {told['corrective-action-closed']} closed "
         )
-        return Text(figures, style="reverse")
+        return Text(figures, style="reverse", no_wrap=True, overflow="ellipsis")
 
 
 def _breach(body: dict[str, Any]) -> str:
@@ -119,7 +119,18 @@ def _breach(body: dict[str, Any]) -> str:
 
 
 def _labels(body: dict[str, Any]) -> str:
-    return ", ".join(source["label"] for source in body["sources"])
+    return ", ".join(_label(source) for source in body["sources"])
+
+
+def _label(source: dict[str, Any]) -> str:
+    of = f" of {source['service']}" if source["kind"] == "breach" else ""
+    return f"{source['kind']}{of} {source['label']}"
+
+
+def _escalated(body: dict[str, Any]) -> str:
+    if body["overdue_days"] < 1 and body["step"] == "reminder":
+        return f"{body['number']} is due on {body['due']}: the {body['to_role']} is reminded"
+    return f"{body['number']} was due on {body['due']}: the {body['to_role']} is told"
 
 
 TOLD: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -132,9 +143,10 @@ TOLD: dict[str, Callable[[dict[str, Any]], str]] = {
     "acceptance-voided": lambda b: f"acceptance of {b['number']} voided: {b['reason']}",
     "sla-ended": lambda b: f"{b['number']} for {b['service']} ended on {b['ended_on']}",
     "corrective-action-opened": lambda b: f"{b['number']} opened for {_labels(b)}: {b['priority']}, due {b['due']}",
-    "source-joined": lambda b: f"{b['number']} joined by {b['source']['label']}",
+    "source-joined": lambda b: f"{b['number']} joined by {_label(b['source'])}",
     "corrective-action-reopened": lambda b: f"{b['number']} re-opened, cycle {b['cycle']}: {b['reason']}",
-    "corrective-action-escalated": lambda b: f"{b['number']} overdue since {b['due']}: told to the {b['to_role']}",
+    "corrective-action-escalated": _escalated,
     "corrective-action-closed": lambda b: f"{b['number']} closed as effective ({_labels(b)})",
 }
 """Events that are part of the story, and how a person would say them."""
+TURNS = ("corrective-action-opened", "corrective-action-reopened", "corrective-action-closed")

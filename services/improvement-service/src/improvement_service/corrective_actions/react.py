@@ -58,7 +58,7 @@ def _breach(news: News, told: BreachConfirmed) -> Occasion:
     return Occasion(
         source=Source(kind=SourceKind.BREACH, id=news.stream, label=label, service=told.service),
         event=news.event,
-        at=news.at,
+        at=told.at,  # when the budget was gone, however late the service found out
         summary=f"{told.service} for {told.customer}, {told.month}: {told.used} of {told.budget}",
         metric=told.metric,
         target=told.target,

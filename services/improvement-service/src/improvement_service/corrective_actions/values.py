@@ -1,14 +1,13 @@
 """What a corrective action is made of: its sources and their terms, and the record of each cycle."""
 
 from datetime import date, datetime
-from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
 from contracts.audit import Grade
 from contracts.improvement import Measure, Source
 from events.kernel import value
-from events.words import Count, Day, Days, Instant, Key, Line, Person, Role, Text, Zone
+from events.words import Count, Day, Days, Figure, Instant, Key, Line, Person, Role, Text, Zone
 from improvement_service.policies.rules import Priority, Step
 
 
@@ -142,7 +141,7 @@ class Criterion:
     statement: Text
     measure: Measure | None = None
     subject: Key | None = None
-    threshold: Decimal | None = None
+    threshold: Figure | None = None
     window_days: Days
     verifier: Person
 

@@ -8,7 +8,7 @@ from contracts.audit import NONCONFORMITIES, Grade
 from contracts.improvement import Source, SourceKind
 from contracts.sla import Metric
 from events.kernel import value
-from events.words import Days, Key, Person, Role, Text, Zone, end_of, start_of
+from events.words import Days, DayShift, Key, Person, Role, Text, Zone, end_of, start_of
 
 
 class Priority(StrEnum):
@@ -92,7 +92,7 @@ class Step:
     """
 
     key: Key
-    days: int
+    days: DayShift
     role: Role | None = None
 
     def instant(self, due: date, zone: str, grace_days: int) -> datetime:
