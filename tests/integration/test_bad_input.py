@@ -408,7 +408,9 @@ def test_a_key_used_again_for_the_same_is_answered_the_same_and_for_something_el
     }
     for name, body in creations.items():
         service, path = name.split()
-        (operation,) = [each for each in doors.operations("POST") if (each.service, each.path) == (service, f"/v1/{path}")]
+        (operation,) = [
+            each for each in doors.operations("POST") if (each.service, each.path) == (service, f"/v1/{path}")
+        ]
         first, again, other = (
             doors.try_out(operation, json=each, headers={"Idempotency-Key": "the-same"})
             for each in (body, dict(reversed(body.items())), {**body, **other_than(body)})
@@ -421,7 +423,9 @@ def test_a_key_used_again_for_the_same_is_answered_the_same_and_for_something_el
 
 def other_than(body: dict[str, Any]) -> dict[str, Any]:
     """Another service or person: for measurements that leads to other streams."""
-    return {"person": "p-brandt"} if "person" in body else {"key": "SVC-DNS"} if "key" in body else {"service": "SVC-DNS"}
+    return (
+        {"person": "p-brandt"} if "person" in body else {"key": "SVC-DNS"} if "key" in body else {"service": "SVC-DNS"}
+    )
 
 
 @pytest.mark.writes

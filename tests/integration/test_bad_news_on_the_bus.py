@@ -93,7 +93,9 @@ def reading(like: Said, version: int, stream: str, service: str, minutes: int) -
 
 
 def readings(meridian: Meridian, service: str) -> list[str]:
-    return [each["value"] for m in meridian.keller.all("improvement", "measures", subject=service) for each in m["readings"]]
+    return [
+        each["value"] for m in meridian.keller.all("improvement", "measures", subject=service) for each in m["readings"]
+    ]
 
 
 def the_rest_flows(meridian: Meridian) -> None:

@@ -26,10 +26,9 @@ DOCUMENTS = Path(__file__).parents[2] / "docs" / "openapi"
 Operation = APIOperation[Any, Any, Any, Any]
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 SEED = 20_260_420
-EXAMPLES = 8
+EXAMPLES = {"get": 5, "post": 10}
 
 calmly = settings(
-    max_examples=EXAMPLES,
     database=None,
     deadline=None,
     phases=[Phase.generate],
@@ -69,7 +68,7 @@ def attempts(service: str, operation: Operation, mode: GenerationMode, furnished
     doors = furnished.doors
 
     @seed(SEED)
-    @calmly
+    @settings(calmly, max_examples=EXAMPLES[operation.method])
     @given(case=operation.as_strategy(generation_mode=mode))
     def attempt(case: Case) -> None:
         if mode is GenerationMode.POSITIVE:
@@ -82,7 +81,8 @@ def attempts(service: str, operation: Operation, mode: GenerationMode, furnished
     def at_something_that_exists(case: Case, service: str) -> None:
         parts = operation.path.split("/")
         id = doors.ids.get((service, parts[2]), NOBODY)
-        case.path_parameters = {name: id for name in case.path_parameters}
+        case.path_parameters = dict.fromkeys(case.path_parameters, id)
+        case.query.pop("cursor", None)  # no made-up text is one
         if "If-Match" in case.headers:
             url = f"{doors.addresses[service]}/{'/'.join(parts[1:-1])}".replace("{id}", id)
             seen = doors.http.get(url, headers={"Authorization": f"Bearer {doors.token}"})

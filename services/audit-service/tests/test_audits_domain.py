@@ -46,7 +46,8 @@ from audit_service.audits.events import (
 )
 from audit_service.audits.independence import INVOLVED, months_before
 from audit_service.audits.needs import NUMBER, findings_of, open_items, previous_findings
-from audit_service.audits.state import Audit, AuditPlan, Report, Result, Scope, Status, Verdict
+from audit_service.audits.state import Audit, Status
+from audit_service.audits.values import AuditPlan, Report, Result, Scope, Verdict
 from audit_service.evidence import Criterion, Evidence, Method
 from audit_service.findings.state import Finding
 from audit_service.findings.state import Status as Found

@@ -10,8 +10,9 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from audit_service.audits.needs import the_audit
-from audit_service.audits.state import Audit, AuditPlan, Scope
+from audit_service.audits.state import Audit
 from audit_service.audits.state import Status as AuditStatus
+from audit_service.audits.values import AuditPlan, Scope
 from audit_service.evidence import Criterion, Evidence, Method
 from audit_service.findings.aggregate import findings
 from audit_service.findings.commands import (
@@ -21,7 +22,6 @@ from audit_service.findings.commands import (
     FollowAction,
     Issue,
     Raise,
-    Ruling,
     Verify,
     Withdraw,
 )
@@ -37,7 +37,8 @@ from audit_service.findings.events import (
     Withdrawn,
 )
 from audit_service.findings.react import react
-from audit_service.findings.state import CorrectiveAction, Dispute, Finding, Standing, Status, Verification
+from audit_service.findings.state import Finding, Status
+from audit_service.findings.values import CorrectiveAction, Dispute, Ruling, Standing, Verification
 from contracts.audit import FindingAmended, FindingIssued, FindingWithdrawn, Grade
 from contracts.improvement import (
     CorrectiveActionCancelled,
@@ -131,7 +132,7 @@ def test_a_service_outside_the_scope_is_refused() -> None:
     assert given().knowing(during()).when(replace(RAISE, service=None)).state.service is None
 
 
-@pytest.mark.parametrize("status", set(AuditStatus) - {AuditStatus.IN_PROGRESS, AuditStatus.FIELDWORK_DONE})
+@pytest.mark.parametrize("status", sorted(set(AuditStatus) - {AuditStatus.IN_PROGRESS, AuditStatus.FIELDWORK_DONE}))
 def test_findings_are_raised_only_during_fieldwork(status: AuditStatus) -> None:
     outcome = given().knowing(during(status)).when(RAISE)
     said = "no such audit" if status is AuditStatus.ABSENT else f"AUD-1 is {status}"

@@ -8,20 +8,11 @@ from uuid import UUID
 import pytest
 
 from audit_service.audits.needs import the_audit
-from audit_service.audits.state import Audit, AuditPlan
+from audit_service.audits.state import Audit
 from audit_service.audits.state import Status as AuditStatus
-from audit_service.follow_up_items.aggregate import follow_up_items
-from audit_service.follow_up_items.domain import (
-    Cause,
-    Conclude,
-    Concluded,
-    Conclusion,
-    Note,
-    Noted,
-    Status,
-    TakeNote,
-    follow_up_item_id,
-)
+from audit_service.audits.values import AuditPlan
+from audit_service.follow_up_items.aggregate import follow_up_item_id, follow_up_items
+from audit_service.follow_up_items.domain import Cause, Conclude, Concluded, Conclusion, Note, Noted, Status, TakeNote
 from audit_service.follow_up_items.react import react
 from contracts.improvement import CorrectiveActionClosed, CorrectiveActionReopened, Source, SourceKind
 from events.kernel import Found, News, Reaction, derived_id

@@ -5,8 +5,8 @@ from datetime import date
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from audit_service.role_holders.aggregate import role_holders
-from audit_service.role_holders.domain import Assign, Assigned, End, Ended, role_holder_id
+from audit_service.role_holders.aggregate import role_holder_id, role_holders
+from audit_service.role_holders.domain import Assign, Assigned, End, Ended
 from contracts.audit import RoleAssigned, RoleEnded
 from duties import Assignment
 from events.kernel import derived_id

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import date
 
 from events.testing import scenarios
-from risk_service.criteria.domain import Band, Criteria, Publish, criteria
+from risk_service.criteria.aggregate import criteria
+from risk_service.criteria.domain import Band, Criteria, Publish
 
 given = scenarios(criteria, by="p-lindqvist", at="2026-01-05T09:00:00+01:00")
 LIMIT_12 = Criteria(limit=12)

@@ -22,10 +22,9 @@ from risk_service.risks.aggregate import risks
 from risk_service.risks.commands import Assess, PlanTreatment, Register
 from risk_service.risks.events import Assessed, Reviewed
 from risk_service.risks.state import Risk
-from risk_service.risks.terms import Option, PlannedAction, Rating
-from risk_service.risks.terms import Source as RiskSource
-from risk_service.service_risks.aggregate import service_risks
-from risk_service.service_risks.domain import service_risks_id
+from risk_service.risks.values import Option, PlannedAction, Rating
+from risk_service.risks.values import Source as RiskSource
+from risk_service.service_risks.aggregate import service_risks, service_risks_id
 from risk_service.words import Trigger
 
 JUNE_1 = datetime.fromisoformat("2026-06-01T09:00:00+02:00")

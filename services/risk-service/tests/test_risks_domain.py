@@ -9,7 +9,8 @@ from duties import Assignment, Duties, duties_of
 from events.codec import codec_of, state_from_json, to_json
 from events.kernel import Due, Found, Need, NextNumber, derived_id
 from events.testing import Outcome, scenarios
-from risk_service.criteria.domain import CRITERIA, Criteria, InForce
+from risk_service.criteria.aggregate import CRITERIA
+from risk_service.criteria.domain import Criteria, InForce
 from risk_service.criteria.domain import Status as CriteriaStatus
 from risk_service.risks.aggregate import risks
 from risk_service.risks.commands import (
@@ -26,7 +27,7 @@ from risk_service.risks.commands import (
 )
 from risk_service.risks.events import AcceptanceVoided, Assessed, FoundAboveLimit, Reviewed
 from risk_service.risks.state import Risk, Status
-from risk_service.risks.terms import Kind, Option, PlannedAction, Rating, Source
+from risk_service.risks.values import Kind, Option, PlannedAction, Rating, Source
 from risk_service.words import Trigger
 
 # R-017 of scenario 12: owner Ruiz, accepted by the CIO, Lindqvist.

@@ -33,13 +33,11 @@ from events.kernel import (
 from events.words import start_of
 from sla_service.main import service
 from sla_service.measurements import Measurements, needs, orders
-from sla_service.periods.aggregate import periods
-from sla_service.periods.commands import period_id
+from sla_service.periods.aggregate import period_id, periods
 from sla_service.periods.state import Period
 from sla_service.slas.aggregate import slas
-from sla_service.slas.commands import Side
 from sla_service.slas.events import Activated, Agreed, Drafted, Signed
-from sla_service.slas.terms import Measurement, Party, Terms
+from sla_service.slas.terms import Measurement, Party, Side, Terms
 
 TENANT = "meridian"
 NEW_YEAR = datetime(2026, 1, 1, tzinfo=UTC)

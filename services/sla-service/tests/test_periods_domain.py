@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from contracts.sla import BreachConfirmed, Metric, OutageMeasured, PeriodClosed, TargetAtRisk
 from events.kernel import Refused, Unacceptable
-from sla_service.periods.aggregate import periods
-from sla_service.periods.commands import Measure, period_id
+from sla_service.periods.aggregate import period_id, periods
+from sla_service.periods.commands import Measure
 from sla_service.periods.events import Breached, BreachRestated, CameAtRisk, Finalised, Lapsed, Measured, Restated
 from sla_service.periods.state import Stage, Status
 from sla_service.samples import Incident, Outage, fingerprint, row_of
 from sla_service.slas.aggregate import slas
-from sla_service.slas.commands import Amend, Side, Sign, Terminate
-from sla_service.slas.terms import AvailabilityTarget, ResolutionTarget, Weekday, Window
+from sla_service.slas.commands import Amend, Sign, Terminate
+from sla_service.slas.terms import AvailabilityTarget, ResolutionTarget, Side, Weekday, Window
 
 AVAILABLE = AvailabilityTarget(key="availability", percent=Decimal("99.9"))
 SHARE = ResolutionTarget(key="p1", priority="1", within=4 * 3600, percent=Decimal(90), at_risk_after=3)

@@ -10,11 +10,12 @@ import pytest
 from contracts.sla import SlaActivated, SlaEnded
 from events.kernel import Due, Found, derived_id
 from events.testing import scenarios
+from sla_service.services.aggregate import catalogued
 from sla_service.services.domain import Service
 from sla_service.services.domain import Status as ServiceStatus
 from sla_service.slas.aggregate import slas
-from sla_service.slas.commands import Activate, Amend, Draft, Side, Sign, Terminate
-from sla_service.slas.decide import NUMBERS, catalogued
+from sla_service.slas.commands import Activate, Amend, Draft, Sign, Terminate
+from sla_service.slas.decide import NUMBER
 from sla_service.slas.events import (
     Abandoned,
     Activated,
@@ -27,7 +28,16 @@ from sla_service.slas.events import (
     TerminationSet,
 )
 from sla_service.slas.state import Status, deadline
-from sla_service.slas.terms import AvailabilityTarget, Measurement, Party, ResolutionTarget, Terms, Weekday, Window
+from sla_service.slas.terms import (
+    AvailabilityTarget,
+    Measurement,
+    Party,
+    ResolutionTarget,
+    Side,
+    Terms,
+    Weekday,
+    Window,
+)
 
 TERMS = Terms(
     parties=(Party(name="Meridian", role="provider"), Party(name="Halden Bank", role="customer")),
@@ -54,7 +64,7 @@ in_force = (drafted, provider, customer, agreed, activated)
 
 def catalogue(*services: Service) -> dict[Any, Any]:
     found = tuple(Found(id=derived_id(each.key), version=1, state=each) for each in services)
-    return {NUMBERS: 1, catalogued("SVC-ERP"): found}
+    return {NUMBER: 1, catalogued("SVC-ERP"): found}
 
 
 def second(day: date, **changes: Any) -> Amended:

@@ -1,4 +1,4 @@
-"""What each service says on the bus: an AsyncAPI 3.0 document per service, and a page for people, from the contracts."""
+"""What each service says on the bus: an AsyncAPI 3.0 document per service, and a page for people."""
 
 import json
 from collections.abc import Iterator

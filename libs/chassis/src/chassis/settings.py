@@ -15,7 +15,9 @@ DRIVER = "postgresql+asyncpg://"
 class Settings(BaseSettings):
     """The settings of one process of one service."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
 
     service: str = ""
     database_url: SecretStr

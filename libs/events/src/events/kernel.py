@@ -205,6 +205,11 @@ class Given:
     def __getitem__(self, need: Need[T]) -> T:
         return self.facts[need]  # type: ignore[no-any-return]
 
+    def only(self, need: AllWhere[S]) -> S:
+        """The state of the one stream that this need can find; the initial one, as long as there is none."""
+        found = self[need]
+        return found[0].state if found else need.aggregate.initial
+
     def new_id(self, *parts: object) -> UUID:
         """An id that stays the same when the command is decided again."""
         return derived_id(self.command, *parts)

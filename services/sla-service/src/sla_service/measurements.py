@@ -10,18 +10,17 @@ from uuid import UUID
 from annotated_types import Len
 
 from chassis.routes import Order
-from events.kernel import AllWhere, Given, Need, Refused, derived_id, value
+from events.kernel import Given, Need, Refused, value
 from events.words import Key
 from sla_service.months import first_day, last_day, month_of, months_between
-from sla_service.outages.aggregate import outages
+from sla_service.outages.aggregate import outages, outages_id
 from sla_service.outages.domain import Report as ReportOutages
-from sla_service.periods.aggregate import periods
-from sla_service.periods.commands import Measure, period_id
+from sla_service.periods.aggregate import period_id, periods, periods_of
+from sla_service.periods.commands import Measure
 from sla_service.periods.resolution import counts_at
-from sla_service.periods.state import Period
-from sla_service.samples import Outage, Sample, check, label, news, row_of
-from sla_service.slas.aggregate import slas
-from sla_service.slas.state import Sla, Version
+from sla_service.samples import Outage, Sample, label, refuse_unobservable, row_of, unknown_rows
+from sla_service.slas.aggregate import agreements_about
+from sla_service.slas.state import Version
 from sla_service.slas.terms import AvailabilityTarget, Target
 
 MOST_SAMPLES = 1000
@@ -38,25 +37,15 @@ class Measurements:
     samples: Annotated[tuple[Sample, ...], Len(1, MOST_SAMPLES)]
 
 
-def agreements(service: str) -> AllWhere[Sla]:
-    """Every agreement about the service, also those that have ended."""
-    return AllWhere(slas, (("service", service),))
-
-
-def periods_of(service: str) -> AllWhere[Period]:
-    """Every month of the service for which something was measured."""
-    return AllWhere(periods, (("service", service),))
-
-
 def needs(body: Measurements, _: str) -> Iterable[Need[Any]]:
-    yield agreements(body.service)
+    yield agreements_about(body.service)
     if _corrections(body):
         yield periods_of(body.service)
 
 
 def orders(body: Measurements, given: Given) -> Sequence[Order]:
-    check(body.samples, given.at)
-    news((), (row_of(body.service, body.source, sample) for sample in body.samples))
+    refuse_unobservable(body.samples, given.at)
+    unknown_rows((), (row_of(body.service, body.source, sample) for sample in body.samples))
     concerned = [*_orders_for_periods(body, given), *_orders_for_outages(body, given)]
     if not concerned:
         raise Refused(
@@ -72,7 +61,7 @@ def _orders_for_outages(body: Measurements, given: Given) -> Iterator[Order]:
     if reported:
         yield Order(
             aggregate=outages,
-            stream=derived_id("outages", given.tenant, body.service),
+            stream=outages_id(given.tenant, body.service),
             command=ReportOutages(service=body.service, source=body.source, samples=reported),
             key=f"outages of {body.service}",
         )
@@ -82,7 +71,7 @@ def _orders_for_periods(body: Measurements, given: Given) -> Iterator[Order]:
     concerned: dict[Place, dict[str, Sample]] = {}
     for sample, place in (*_places(body, given), *_places_of_the_corrected(body, given)):
         concerned.setdefault(place, {})[sample.id] = sample
-    numbers = {found.id: found.state.number for found in given[agreements(body.service)]}
+    numbers = {found.id: found.state.number for found in given[agreements_about(body.service)]}
     for (sla, target, month), samples in concerned.items():
         yield Order(
             aggregate=periods,
@@ -94,7 +83,7 @@ def _orders_for_periods(body: Measurements, given: Given) -> Iterator[Order]:
 
 def _places(body: Measurements, given: Given) -> Iterator[tuple[Sample, Place]]:
     """Where the samples count, by the versions that govern the months."""
-    for found in given[agreements(body.service)]:
+    for found in given[agreements_about(body.service)]:
         governs = cache(found.state.governing)
         for version in found.state.versions_in_force:
             for target in version.terms.targets:

@@ -68,7 +68,7 @@ def end(sample: Sample) -> datetime | None:
     return sample.ended_at if isinstance(sample, Outage) else sample.resolved_at
 
 
-def check(samples: Iterable[Sample], now: datetime) -> None:
+def refuse_unobservable(samples: Iterable[Sample], now: datetime) -> None:
     """Refuse what cannot have been observed."""
     for each in samples:
         began, over = beginning(each), end(each)
@@ -121,7 +121,7 @@ def _instant(written: str | None) -> datetime | None:
     return None if written is None else datetime.fromisoformat(written)
 
 
-def news(known: Iterable[Row], reported: Iterable[Row]) -> tuple[Row, ...]:
+def unknown_rows(known: Iterable[Row], reported: Iterable[Row]) -> tuple[Row, ...]:
     """The rows not yet known; a sample that was reported before with another content is refused."""
     bodies = {(row.source, row.id): row.body for row in known}
     fresh: list[Row] = []

@@ -35,11 +35,11 @@ def main(args: Sequence[str]) -> int:
     options = _options(args)
     began = time.monotonic()
     console = Console(highlight=False)
-    with _folder(options.keep) as folder, _stage(folder, options, console) as stage:
-        played = Played(stage, _rows(short=options.short))
+    with _folder(options.keep) as folder, _stage(folder, options, console) as (stage, listener):
+        played = Played(stage, listener, _rows(short=options.short))
         wrong = played.play(short=options.short)
         said, wrong = played.compare(wrong)
-        figures = {**heard(stage.listener), "seconds": round(time.monotonic() - began, 1)}
+        figures = {**heard(listener), "seconds": round(time.monotonic() - began, 1)}
         story = Story(said, figures, played.verdicts, played.rows, stage.timeline.entries, wrong)
         report.write(options.report, story)
     _conclude(console, options, figures, wrong)
@@ -89,7 +89,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 
 @contextmanager
-def _stage(folder: Path, options: argparse.Namespace, console: Console) -> Iterator[Stage]:
+def _stage(folder: Path, options: argparse.Namespace, console: Console) -> Iterator[tuple[Stage, Listener]]:
     start = service_desk.CLOCK_START
     deaf = {"improvement": {"CLOSELOOP_CONSUME": "off"}} if options.without else {}
     stack = Stack(
@@ -103,7 +103,7 @@ def _stage(folder: Path, options: argparse.Namespace, console: Console) -> Itera
         timeline.now(start)
         listener = Listener(stack.nats_url, timeline.hear).start()
         try:
-            yield Stage(stack, timeline, listener, options.patience, start)
+            yield Stage(stack.addresses, stack.mint, timeline, options.patience, start), listener
         finally:
             listener.stop()
 
@@ -118,12 +118,14 @@ class Played:
     """The story as it was played, and what the real input demands of it."""
 
     stage: Stage
+    listener: Listener
     rows: tuple[Incident, ...]
     verdicts: tuple[Verdict, ...] = ()
 
     def play(self, *, short: bool) -> list[str]:
         """Play it to its end, or to where it cannot go on; what was missing by then."""
         try:
+            self.stage.appoint()
             desk = service_desk.play(self.stage, self.rows, short=short)
             self.verdicts = tuple(desk.expected())
             golden_path.play(self.stage)
@@ -138,13 +140,13 @@ class Played:
     def compare(self, wrong: list[str]) -> tuple[Said, list[str]]:
         """Everything that is not as expected, each once and by name."""
         settle(self.stage.caller(DIRECTOR))
-        self.stage.listener.catch_up()
+        self.listener.catch_up()
         settle(self.stage.caller(DIRECTOR))
         said = Said.by(self.stage)
-        found = [*wrong, *without_exactly_one(said), *differences(said.figures(), heard(self.stage.listener))]
+        found = [*wrong, *without_exactly_one(said), *differences(said.figures(), heard(self.listener))]
         if not wrong:
             found += against_the_rows(said, self.verdicts)
-        if untold := self.stage.listener.untold:
+        if untold := self.listener.untold:
             found.append(f"{untold} events were not told a second time")
         return said, list(dict.fromkeys([*found, *complaints(self.stage)]))
 

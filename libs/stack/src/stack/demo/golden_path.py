@@ -1,5 +1,6 @@
 """2026: an audit finds a service without an SLA; the loop runs to its end (scenario 1, with its dates and people)."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -57,8 +58,8 @@ def at(month: int, day: int, hour: int = 10) -> datetime:
     return datetime(2026, month, day, hour, tzinfo=BERLIN)
 
 
-def play(stage: Stage) -> None:
-    """From the audit to the finding that is verified."""
+def play(stage: Stage, halfway: Callable[[], None] = lambda: None) -> None:
+    """From the audit to the finding that is verified; `halfway` is called while the effect is being measured."""
     stage.timeline.chapter("2026: an audit finds a service without an SLA, and the loop closes")
     stage.go_to(at(1, 12))
     for key, name in CATALOGUE.items():
@@ -71,6 +72,7 @@ def play(stage: Stage) -> None:
     audit = _audit(stage)
     finding = _finding(stage, audit)
     action = _correct(stage, finding)
+    halfway()
     _prove(stage, action)
     _follow_up(stage, audit, finding)
 

@@ -148,7 +148,7 @@ def without_exactly_one(said: Said) -> list[str]:
 def complaints(stage: Stage) -> list[str]:
     """What the services themselves say is not well: parked messages, gaps, a stopped relay."""
     return [
-        f"{service.name} is degraded: {each}"
-        for service in stage.stack.services.values()
-        for each in stage.caller(DIRECTOR).http.get(f"{service.url}/readyz").json()["degraded"]
+        f"{service} is degraded: {each}"
+        for service in SERVICE_PORTS
+        for each in stage.caller(DIRECTOR).http.get(f"{stage.addresses[service]}/readyz").json()["degraded"]
     ]

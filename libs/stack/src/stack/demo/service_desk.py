@@ -7,7 +7,7 @@ from decimal import Decimal
 from stack.client import Object
 from stack.demo import recount
 from stack.demo.agreements import agree, instant, list_service, report, resolution_target
-from stack.demo.cast import DUTIES, OKAFOR, RUIZ
+from stack.demo.cast import RUIZ
 from stack.demo.real_input import DESK_ZONE, Incident
 from stack.demo.recount import ResolutionTarget, Verdict
 from stack.demo.remedies import Case, Docket, Remedy, Task
@@ -118,11 +118,8 @@ class Desk:
         self._sla: Object = {}
 
     def agree(self) -> None:
-        """People get their duties, the service is listed, the SLA of 2016 is signed."""
+        """The service is listed, the SLA of 2016 is signed."""
         stage = self.stage
-        for person, role in DUTIES.items():
-            duty = {"person": person.id, "role": role, "since": "2016-01-01"}
-            stage.make(OKAFOR, "audit", "role-holders", duty, f"assigns {person.name} as {role}")
         list_service(stage, SERVICE, "Service desk")
         targets = [resolution_target(each) for each in TARGETS]
         self._sla = agree(stage, SERVICE, CUSTOMER, targets, DESK_ZONE.key, stage.now.date(), SOURCE)

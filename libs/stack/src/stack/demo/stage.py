@@ -1,14 +1,12 @@
-"""Where the story is played: a stack in a throwaway folder, people at its doors, a clock, and a listener on the bus."""
+"""Where the story is played: four services somewhere, people at their doors, and a clock that can be moved."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from stack.client import Caller, Object, Rejected, eventually, move_clock, settle
-from stack.cluster import Stack
-from stack.demo.cast import DIRECTOR, Person
-from stack.demo.listener import Listener
+from stack.demo.cast import DIRECTOR, DUTIES, OKAFOR, Person
 from stack.demo.timeline import Timeline
 
 
@@ -24,9 +22,10 @@ class Missing(Exception):
 class Stage:
     """What every scene needs."""
 
-    stack: Stack
+    addresses: Mapping[str, str]
+    mint: Callable[[str, Sequence[str]], str]
+    """(person, token roles) -> a token."""
     timeline: Timeline
-    listener: Listener
     patience: float
     now: datetime
     _callers: dict[Person, Caller] = field(default_factory=dict)
@@ -34,8 +33,7 @@ class Stage:
     def caller(self, person: Person) -> Caller:
         """That person's own token, minted once."""
         if person not in self._callers:
-            addresses = {name: service.url for name, service in self.stack.services.items()}
-            self._callers[person] = Caller(addresses, self.stack.mint(person.id, person.roles))
+            self._callers[person] = Caller(self.addresses, self.mint(person.id, person.roles))
         return self._callers[person]
 
     def make(self, person: Person, service: str, path: str, body: Object, saying: str = "") -> Object:
@@ -80,6 +78,13 @@ class Stage:
     def settle(self) -> None:
         """Wait until every effect that crosses services has arrived."""
         settle(self.caller(DIRECTOR))
+
+    def appoint(self) -> None:
+        """Who answers for what, as dated facts of the audit service; the token only opens doors."""
+        for person, role in DUTIES.items():
+            duty = {"person": person.id, "role": role, "since": "2016-01-01"}
+            self.make(OKAFOR, "audit", "role-holders", duty, f"appoints {person.name}: {role}")
+        self.settle()
 
     def action_for(self, source: str, named: str) -> Object:
         """The corrective action of a source; without one the story cannot go on."""

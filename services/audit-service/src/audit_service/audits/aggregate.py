@@ -6,9 +6,8 @@ from audit_service.audits.announce import announce
 from audit_service.audits.commands import Command
 from audit_service.audits.decide import decide
 from audit_service.audits.events import Event
-from audit_service.audits.evolve import evolve
 from audit_service.audits.needs import needs
-from audit_service.audits.state import Audit
+from audit_service.audits.state import Audit, evolve
 from events.kernel import Aggregate
 
 audits = Aggregate[Audit, Command, Event](

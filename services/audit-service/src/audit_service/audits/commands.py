@@ -1,6 +1,6 @@
 """What can be asked of an audit."""
 
-from audit_service.audits.state import AuditPlan, Verdict
+from audit_service.audits.values import AuditPlan, Verdict
 from audit_service.evidence import Criterion, Evidence
 from events.kernel import value
 from events.words import Day, Person, Text

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from audit_service.audits import events as happened
+from audit_service.audits import events
 from audit_service.audits.commands import (
     AcknowledgeReport,
     BeginFollowUp,
@@ -25,7 +25,8 @@ from audit_service.audits.commands import (
 from audit_service.audits.events import Event
 from audit_service.audits.independence import LONGEST_LOOK_BACK, refuse_dependent, refuse_outsider
 from audit_service.audits.needs import NUMBER, findings_of, open_items, previous_findings
-from audit_service.audits.state import FIELDWORK, Audit, AuditPlan, Report, Result, Status, Verdict
+from audit_service.audits.state import FIELDWORK, Audit, Status
+from audit_service.audits.values import AuditPlan, Report, Result, Verdict
 from audit_service.evidence import refuse_unsound
 from audit_service.findings.state import SETTLED, STANDING, Finding
 from audit_service.findings.state import Status as Found
@@ -72,7 +73,7 @@ def decide(audit: Audit, command: Command, given: Given) -> Sequence[Event]:  # 
         case RecordResult():
             return _record_result(audit, command, given)
         case CompleteFieldwork():
-            return [happened.FieldworkCompleted()]
+            return [events.FieldworkCompleted()]
         case IssueReport():
             return _issue_report(audit, command, given)
         case CorrectReport():
@@ -80,11 +81,11 @@ def decide(audit: Audit, command: Command, given: Given) -> Sequence[Event]:  # 
         case AcknowledgeReport():
             return _acknowledge_report(audit, given)
         case BeginFollowUp():
-            return [happened.FollowUpBegun()]
+            return [events.FollowUpBegun()]
         case Close():
             return _close(audit, given)
         case Postpone(reason=reason):
-            return [happened.Postponed(reason=reason)]
+            return [events.Postponed(reason=reason)]
         case Resume():
             return _resume(audit, command, given)
         case Cancel(reason=reason):
@@ -110,7 +111,7 @@ def _refuse_out_of_turn(audit: Audit, command: Command) -> None:
 
 def _plan(command: Plan, given: Given) -> Sequence[Event]:
     _refuse_impossible(command.plan)
-    planned = happened.Planned(
+    planned = events.Planned(
         audit=given.stream,
         number=f"AUD-{given[NUMBER]}",
         plan=command.plan,
@@ -124,7 +125,7 @@ def _plan(command: Plan, given: Given) -> Sequence[Event]:
 def _revise(audit: Audit, plan: AuditPlan, given: Given) -> Sequence[Event]:
     _refuse_impossible(plan)
     refuse_dependent(audit.team, plan, given)
-    return [happened.Revised(plan=plan)] if plan != audit.plan else ()
+    return [events.Revised(plan=plan)] if plan != audit.plan else ()
 
 
 def _refuse_impossible(plan: AuditPlan) -> None:
@@ -142,7 +143,7 @@ def _refuse_impossible(plan: AuditPlan) -> None:
 def _change_team(audit: Audit, command: ChangeTeam, given: Given) -> Sequence[Event]:
     members = tuple(dict.fromkeys(member for member in command.members if member != command.lead))
     refuse_dependent((command.lead, *members), audit.plan, given)
-    return [happened.TeamChanged(lead=command.lead, members=members, reason=command.reason)]
+    return [events.TeamChanged(lead=command.lead, members=members, reason=command.reason)]
 
 
 def _prepare(audit: Audit, given: Given) -> Sequence[Event]:
@@ -150,7 +151,7 @@ def _prepare(audit: Audit, given: Given) -> Sequence[Event]:
     found = {each.id: each.state for need in previous_findings(audit.plan) for each in given[need]}
     previous = [id for id, finding in found.items() if _is_previous(finding, audit)]
     items = [each.id for each in given[open_items()] if each.state.service in services]
-    return [happened.Prepared(previous_findings=tuple(previous), follow_up_items=tuple(items))]
+    return [events.Prepared(previous_findings=tuple(previous), follow_up_items=tuple(items))]
 
 
 def _is_previous(finding: Finding, audit: Audit) -> bool:
@@ -162,13 +163,13 @@ def _resume(audit: Audit, command: Resume, given: Given) -> Sequence[Event]:
     plan = replace(audit.plan, starts_on=command.starts_on, ends_on=command.ends_on)
     _refuse_impossible(plan)
     refuse_dependent(audit.team, plan, given)
-    return [happened.Resumed(starts_on=command.starts_on, ends_on=command.ends_on)]
+    return [events.Resumed(starts_on=command.starts_on, ends_on=command.ends_on)]
 
 
 def _cancel(audit: Audit, reason: str, given: Given) -> Sequence[Event]:
     if given.by.person == audit.lead:
         raise Forbidden(f"{audit.lead} leads {audit.number}: somebody else approves its cancellation", rule="A-05")
-    return [happened.Cancelled(reason=reason, approver=given.by.person)]
+    return [events.Cancelled(reason=reason, approver=given.by.person)]
 
 
 # --- fieldwork -------------------------------------------------------------------------------------------------------
@@ -179,7 +180,7 @@ def _start(audit: Audit, given: Given) -> Sequence[Event]:
         raise Refused(f"{audit.number} cannot start without {', '.join(gaps)}", rule="A-04", missing=gaps)
     today = day_of(given.at, audit.plan.zone)
     refuse_dependent(audit.team, audit.plan, given, start=today)
-    return [happened.Started(on=today)]
+    return [events.Started(on=today)]
 
 
 def _gaps(audit: Audit) -> list[str]:
@@ -213,7 +214,7 @@ def _record_result(audit: Audit, command: RecordResult, given: Given) -> Sequenc
         evidence=command.evidence,
         recorded_by=given.by.person,
     )
-    return [happened.ResultRecorded(result=result)]
+    return [events.ResultRecorded(result=result)]
 
 
 # --- report and follow-up --------------------------------------------------------------------------------------------
@@ -258,7 +259,7 @@ def _correct_report(audit: Audit, command: CorrectReport, given: Given) -> Seque
 
 def _report(
     audit: Audit, recipients: tuple[str, ...], summary: str, correction: str | None, given: Given
-) -> happened.ReportIssued:
+) -> events.ReportIssued:
     if not recipients:
         raise Unacceptable("a report is issued to somebody", rule="A-13")
     report = Report(
@@ -270,7 +271,7 @@ def _report(
         findings=tuple(each.id for each in given[findings_of(audit)] if each.state.status in STANDING),
         correction=correction,
     )
-    return happened.ReportIssued(report=report)
+    return events.ReportIssued(report=report)
 
 
 def _acknowledge_report(audit: Audit, given: Given) -> Sequence[Event]:
@@ -279,11 +280,11 @@ def _acknowledge_report(audit: Audit, given: Given) -> Sequence[Event]:
         raise Forbidden(f"{person} is not among the recipients of revision {latest.revision}", rule="A-13")
     if person in latest.acknowledged_by:
         return ()
-    return [happened.ReportAcknowledged(revision=latest.revision, by=person)]
+    return [events.ReportAcknowledged(revision=latest.revision, by=person)]
 
 
 def _close(audit: Audit, given: Given) -> Sequence[Event]:
     nonconformities = (each.state for each in given[findings_of(audit)] if each.state.grade in NONCONFORMITIES)
     unsettled = [finding.number for finding in nonconformities if finding.status not in SETTLED]
     _refuse_named("A-14", f"{audit.number} has nonconformities that are not verified", unsettled)
-    return [happened.Closed()]
+    return [events.Closed()]

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from audit_service.audits.state import AuditPlan, Report, Result
+from audit_service.audits.values import AuditPlan, Report, Result
 from events.kernel import event
 from events.words import Day, Person, Text
 

@@ -9,8 +9,9 @@ from calendar import monthrange
 from collections.abc import Iterable
 from datetime import date
 
-from audit_service.audits.state import Audit, AuditPlan
-from audit_service.role_holders.aggregate import duties_held_by, duties_in
+from audit_service.audits.state import Audit
+from audit_service.audits.values import AuditPlan
+from audit_service.role_holders.aggregate import duties_held_by
 from audit_service.role_holders.domain import spelled
 from duties.assignments import Assignment, held_within
 from events.kernel import Forbidden, Given, Refused
@@ -43,7 +44,7 @@ def refuse_dependent(team: Iterable[str], plan: AuditPlan, given: Given, start: 
     start = start or plan.starts_on or day_of(given.at, plan.zone)
     first, last = months_before(start, plan.look_back_months), max(start, plan.ends_on or start)
     for person in team:
-        duties = duties_in(given[duties_held_by(person)])
+        duties = given.only(duties_held_by(person))
         for service in plan.scope.services:
             for duty in held_within(duties, service, first, last):
                 if duty.role in INVOLVED:

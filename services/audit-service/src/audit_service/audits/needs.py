@@ -19,7 +19,8 @@ from audit_service.audits.commands import (
     Revise,
     Start,
 )
-from audit_service.audits.state import Audit, AuditPlan
+from audit_service.audits.state import Audit
+from audit_service.audits.values import AuditPlan
 from audit_service.role_holders.aggregate import duties_held_by
 from events.kernel import AllWhere, Need, NextNumber, StateOf
 

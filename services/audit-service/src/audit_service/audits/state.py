@@ -1,12 +1,29 @@
-"""An audit as it stands: its plan, its team, its results, its reports (A-04, A-05, A-13)."""
+"""What is true of an audit now: how far it is, its team, what it has found so far (A-05)."""
 
-from datetime import datetime
+from dataclasses import replace
 from enum import StrEnum
 from uuid import UUID
 
-from audit_service.evidence import Criterion, Evidence
+from audit_service.audits.events import (
+    Cancelled,
+    Closed,
+    Event,
+    FieldworkCompleted,
+    FollowUpBegun,
+    Planned,
+    Postponed,
+    Prepared,
+    ReportAcknowledged,
+    ReportIssued,
+    ResultRecorded,
+    Resumed,
+    Revised,
+    Started,
+    TeamChanged,
+)
+from audit_service.audits.values import AuditPlan, Report, Result
 from events.kernel import value
-from events.words import Count, Day, Key, Line, Person, Text, Zone
+from events.words import Person
 
 
 class Status(StrEnum):
@@ -24,66 +41,6 @@ class Status(StrEnum):
 
 FIELDWORK = (Status.IN_PROGRESS, Status.FIELDWORK_DONE)
 """Evidence is being judged."""
-
-
-@value
-class Scope:
-    """What is looked at: services, processes and sites, as they were in a period."""
-
-    services: tuple[Key, ...] = ()
-    processes: tuple[Line, ...] = ()
-    sites: tuple[Line, ...] = ()
-    period_from: Day | None = None
-    period_to: Day | None = None
-
-
-@value
-class AuditPlan:
-    """What an audit sets out to do; it may have gaps while it is planned, and none when the audit starts (A-04).
-
-    Days are those of `zone`. Auditors must have had no duty for the services in scope for `look_back_months`.
-    """
-
-    title: Line
-    objectives: tuple[Text, ...] = ()
-    criteria: tuple[Criterion, ...] = ()
-    scope: Scope = Scope()
-    method: Text | None = None
-    starts_on: Day | None = None
-    ends_on: Day | None = None
-    zone: Zone
-    look_back_months: Count = 12
-
-
-class Verdict(StrEnum):
-    CONFORM = "conform"
-    FINDING = "finding"
-    NOT_AUDITED = "not-audited"
-
-
-@value
-class Result:
-    """What the audit says to one criterion, and on what evidence."""
-
-    criterion: Criterion
-    outcome: Verdict
-    reason: Text | None
-    evidence: tuple[Evidence, ...]
-    recorded_by: Person
-
-
-@value
-class Report:
-    """One issued revision of the report; it is never altered, a correction is the next revision (A-13)."""
-
-    revision: int
-    issued_at: datetime
-    issued_by: Person
-    recipients: tuple[Person, ...]
-    summary: Text
-    findings: tuple[UUID, ...]
-    correction: Text | None
-    acknowledged_by: tuple[Person, ...] = ()
 
 
 @value
@@ -105,3 +62,48 @@ class Audit:
     def team(self) -> tuple[str, ...]:
         """Lead and members, each once."""
         return tuple(dict.fromkeys((*((self.lead,) if self.lead else ()), *self.members)))
+
+
+def evolve(audit: Audit, happened: Event) -> Audit:  # noqa: C901 one case per event
+    match happened:
+        case Planned(audit=own, number=number, plan=plan, lead=lead, members=members):
+            return Audit(status=Status.PLANNED, audit=own, number=number, plan=plan, lead=lead, members=members)
+        case Revised(plan=plan):
+            return replace(audit, plan=plan)
+        case TeamChanged(lead=lead, members=members):
+            return replace(audit, lead=lead, members=members)
+        case Prepared(previous_findings=findings, follow_up_items=items):
+            return replace(audit, status=Status.PREPARED, previous_findings=findings, follow_up_items=items)
+        case Started():
+            return replace(audit, status=Status.IN_PROGRESS)
+        case ResultRecorded(result=result):
+            return replace(audit, results=(*audit.results, result))
+        case FieldworkCompleted():
+            return replace(audit, status=Status.FIELDWORK_DONE)
+        case ReportIssued(report=report):
+            return _with_report(audit, report)
+        case ReportAcknowledged(revision=revision, by=by):
+            return replace(audit, reports=_acknowledged(audit.reports, revision, by))
+        case FollowUpBegun():
+            return replace(audit, status=Status.FOLLOW_UP)
+        case Closed():
+            return replace(audit, status=Status.CLOSED)
+        case Postponed():
+            return replace(audit, status=Status.POSTPONED)
+        case Resumed(starts_on=starts_on, ends_on=ends_on):
+            return replace(audit, status=Status.PLANNED, plan=replace(audit.plan, starts_on=starts_on, ends_on=ends_on))
+        case Cancelled(approver=approver):
+            return replace(audit, status=Status.CANCELLED, cancelled_by=approver)
+
+
+def _with_report(audit: Audit, report: Report) -> Audit:
+    """A first report moves the audit on; a corrected one leaves it where it is."""
+    status = Status.REPORTED if audit.status is Status.FIELDWORK_DONE else audit.status
+    return replace(audit, status=status, reports=(*audit.reports, report))
+
+
+def _acknowledged(reports: tuple[Report, ...], revision: int, by: str) -> tuple[Report, ...]:
+    return tuple(
+        replace(each, acknowledged_by=(*each.acknowledged_by, by)) if each.revision == revision else each
+        for each in reports
+    )

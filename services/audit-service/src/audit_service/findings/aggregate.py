@@ -6,8 +6,7 @@ from audit_service.findings.announce import announce
 from audit_service.findings.commands import Command
 from audit_service.findings.decide import decide, needs
 from audit_service.findings.events import Event
-from audit_service.findings.evolve import evolve
-from audit_service.findings.state import Finding
+from audit_service.findings.state import Finding, evolve
 from events.kernel import Aggregate
 
 findings = Aggregate[Finding, Command, Event](

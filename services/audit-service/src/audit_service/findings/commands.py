@@ -1,11 +1,10 @@
 """What can be asked of a finding, and what is heard about its corrective action."""
 
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from audit_service.evidence import Criterion, Evidence
-from audit_service.findings.state import Standing
+from audit_service.findings.values import Ruling, Standing
 from contracts.audit import Grade
 from events.kernel import value
 from events.words import Key, Line, Text
@@ -39,12 +38,6 @@ class Amend:
 class DisputeFinding:
     reason: Text
     evidence: tuple[Evidence, ...]
-
-
-class Ruling(StrEnum):
-    UPHELD = "upheld"
-    AMENDED = "amended"
-    WITHDRAWN = "withdrawn"
 
 
 @value

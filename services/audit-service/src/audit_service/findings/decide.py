@@ -17,7 +17,6 @@ from audit_service.findings.commands import (
     FollowAction,
     Issue,
     Raise,
-    Ruling,
     Verify,
     Withdraw,
 )
@@ -32,7 +31,8 @@ from audit_service.findings.events import (
     Verified,
     Withdrawn,
 )
-from audit_service.findings.state import CorrectiveAction, Dispute, Finding, Standing, Status, Verification
+from audit_service.findings.state import Finding, Status
+from audit_service.findings.values import CorrectiveAction, Dispute, Ruling, Standing, Verification
 from contracts.audit import NONCONFORMITIES, Grade
 from events.kernel import Forbidden, Given, Need, NextNumber, NotFound, Refused, Unacceptable
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from audit_service.evidence import Evidence
-from audit_service.findings.state import CorrectiveAction, Dispute, Verification
+from audit_service.findings.values import CorrectiveAction, Dispute, Verification
 from contracts.audit import Grade
 from events.kernel import event
 from events.words import Key, Line, Person, Text

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from audit_service.findings.aggregate import findings
 from audit_service.findings.commands import FollowAction
-from audit_service.findings.state import Standing
+from audit_service.findings.values import Standing
 from contracts.improvement import (
     CorrectiveActionCancelled,
     CorrectiveActionClosed,

@@ -1,13 +1,26 @@
-"""A finding as it stands, and what became of the corrective action it led to (A-10, A-12, A-14)."""
+"""What is true of a finding now, and what became of the corrective actions that it led to (A-10, A-12, A-14)."""
 
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from audit_service.evidence import Evidence
+from audit_service.findings.events import (
+    ActionFollowed,
+    Amended,
+    Disputed,
+    Event,
+    Issued,
+    Raised,
+    Upheld,
+    Verified,
+    Withdrawn,
+)
+from audit_service.findings.values import CorrectiveAction, Dispute, Standing, Verification
 from contracts.audit import Grade
 from events.kernel import value
-from events.words import Key, Line, Person, Text
+from events.words import Key
 
 
 class Status(StrEnum):
@@ -23,43 +36,6 @@ STANDING = (Status.ISSUED, Status.DISPUTED, Status.VERIFIED)
 """Issued, and never taken back."""
 SETTLED = (Status.VERIFIED, Status.WITHDRAWN)
 """Nothing is left to do."""
-
-
-class Standing(StrEnum):
-    """How a corrective action stands, as far as it was heard."""
-
-    OPEN = "open"
-    REOPENED = "reopened"
-    CANCELLED = "cancelled"
-    CLOSED_EFFECTIVE = "closed-effective"
-
-
-@value
-class CorrectiveAction:
-    """An action that this finding is, or was, a source of."""
-
-    action: UUID
-    number: Line
-    standing: Standing
-    since: datetime
-
-
-@value
-class Dispute:
-    by: Person
-    reason: Text
-    evidence: tuple[Evidence, ...]
-
-
-@value
-class Verification:
-    """Who saw, in the course of which audit, that the nonconformity is gone."""
-
-    audit: UUID
-    by: Person
-    at: datetime
-    note: Text
-    evidence: tuple[Evidence, ...]
 
 
 @value
@@ -79,3 +55,53 @@ class Finding:
     dispute: Dispute | None = None
     corrective_actions: tuple[CorrectiveAction, ...] = ()
     verification: Verification | None = None
+
+
+def evolve(finding: Finding, happened: Event) -> Finding:
+    match happened:
+        case Raised():
+            return _raised(happened)
+        case Issued(at=at):
+            return replace(finding, status=Status.ISSUED, issued_at=at)
+        case Amended(grade=grade, statement=statement):
+            return _undisputed(replace(finding, grade=grade, statement=statement))
+        case Disputed(dispute=dispute):
+            return replace(finding, status=Status.DISPUTED, dispute=dispute)
+        case Upheld():
+            return _undisputed(finding)
+        case Withdrawn():
+            return replace(finding, status=Status.WITHDRAWN, dispute=None)
+        case ActionFollowed(action=action):
+            return _followed(finding, action)
+        case Verified(verification=verification):
+            return replace(finding, status=Status.VERIFIED, verification=verification)
+
+
+def _raised(raised: Raised) -> Finding:
+    return Finding(
+        status=Status.RAISED,
+        number=raised.number,
+        audit=raised.audit,
+        audit_number=raised.audit_number,
+        edition=raised.edition,
+        clause=raised.clause,
+        service=raised.service,
+        grade=raised.grade,
+        statement=raised.statement,
+        evidence=raised.evidence,
+        raised_by=raised.by,
+    )
+
+
+def _undisputed(finding: Finding) -> Finding:
+    return replace(finding, status=Status.ISSUED, dispute=None) if finding.status is Status.DISPUTED else finding
+
+
+def _followed(finding: Finding, action: CorrectiveAction) -> Finding:
+    """One entry per action, in an order that does not depend on whose news came first."""
+    others = (each for each in finding.corrective_actions if each.action != action.action)
+    known = tuple(sorted((*others, action), key=lambda each: str(each.action)))
+    finding = replace(finding, corrective_actions=known)
+    if finding.status is Status.VERIFIED and action.standing is Standing.REOPENED:
+        return replace(finding, status=Status.ISSUED, verification=None)
+    return finding

@@ -1,22 +1,20 @@
 """Follow-up items: one stream per corrective action and service."""
 
-from audit_service.follow_up_items.domain import (
-    Command,
-    Concluded,
-    Event,
-    FollowUpItem,
-    Noted,
-    decide,
-    evolve,
-    needs,
-)
-from events.kernel import Aggregate
+from typing import get_args
+from uuid import UUID
+
+from audit_service.follow_up_items.domain import Command, Event, FollowUpItem, decide, evolve, needs
+from events.kernel import Aggregate, derived_id
 
 follow_up_items = Aggregate[FollowUpItem, Command, Event](
     kind="follow-up-item",
     initial=FollowUpItem(),
     decide=decide,
     evolve=evolve,
-    events=(Noted, Concluded),
+    events=get_args(Event),
     needs=needs,
 )
+
+
+def follow_up_item_id(tenant: str, action: UUID, service: str | None) -> UUID:
+    return derived_id("follow-up-item", tenant, action, service or "")

@@ -13,7 +13,7 @@ from uuid import UUID
 from audit_service.audits.independence import refuse_outsider
 from audit_service.audits.needs import the_audit
 from audit_service.audits.state import FIELDWORK
-from events.kernel import Given, Need, NotFound, Refused, derived_id, event, value
+from events.kernel import Given, Need, NotFound, Refused, event, value
 from events.words import Key, Line, Person, Text
 
 
@@ -87,10 +87,6 @@ class Concluded:
 
 Command = TakeNote | Conclude
 Event = Noted | Concluded
-
-
-def follow_up_item_id(tenant: str, action: UUID, service: str | None) -> UUID:
-    return derived_id("follow-up-item", tenant, action, service or "")
 
 
 def needs(_item: FollowUpItem, command: Command) -> Iterable[Need[Any]]:

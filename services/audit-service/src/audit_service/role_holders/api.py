@@ -4,8 +4,8 @@ Every assignment, a person's first or any later one, is a POST to the collection
 overlaps are refused by what is assigned already, so that no version need be known.
 """
 
-from audit_service.role_holders.aggregate import role_holders
-from audit_service.role_holders.domain import Assign, End, role_holder_id
+from audit_service.role_holders.aggregate import role_holder_id, role_holders
+from audit_service.role_holders.domain import Assign, End
 from chassis.routes import Listing, Routes
 
 routes = Routes(

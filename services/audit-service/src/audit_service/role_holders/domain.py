@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from duties.assignments import Assignment, Duties, with_assignment, with_last_day
-from events.kernel import Given, NotFound, Refused, Unacceptable, derived_id, event, value
+from events.kernel import Given, NotFound, Refused, Unacceptable, event, value
 from events.words import Day, Key, Person, Role, Text
 
 
@@ -43,10 +43,6 @@ class Ended:
 
 Command = Assign | End
 Event = Assigned | Ended
-
-
-def role_holder_id(tenant: str, person: str) -> UUID:
-    return derived_id("role-holder", tenant, person)
 
 
 def decide(holder: Duties, command: Command, given: Given) -> Sequence[Event]:

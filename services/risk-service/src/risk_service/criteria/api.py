@@ -1,7 +1,8 @@
 """The criteria over HTTP: one object per tenant, in force without any set-up."""
 
 from chassis.routes import Routes
-from risk_service.criteria.domain import Publish, criteria
+from risk_service.criteria.aggregate import criteria
+from risk_service.criteria.domain import Publish
 
 routes = Routes(aggregate=criteria, path="criteria", noun="criteria", read="criteria.read", singleton=True)
 routes.act(

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from enum import StrEnum
 from itertools import pairwise
 
-from events.kernel import Aggregate, AllWhere, Given, Unacceptable, event, value
+from events.kernel import Given, Unacceptable, event, value
 from events.words import Count, Instant, Line, Person, Role, Text, Zone
 from risk_service.words import HIGHEST, BreachesPerStep, Level, ReviewInterval, Scale
 
@@ -127,16 +127,3 @@ def evolve(in_force: InForce, published: Published) -> InForce:
         criteria=published.criteria,
         versions=(*in_force.versions, published),
     )
-
-
-criteria = Aggregate[InForce, Publish, Published](
-    kind="criteria", initial=InForce(), decide=decide, evolve=evolve, events=(Published,)
-)
-
-CRITERIA: AllWhere[InForce] = AllWhere(criteria)
-"""The need for the criteria of the tenant; `criteria_in_force` reads what was found."""
-
-
-def criteria_in_force(given: Given) -> InForce:
-    found = given[CRITERIA]
-    return found[0].state if found else criteria.initial

@@ -6,15 +6,16 @@ from datetime import date
 from duties import Duties, duties_of, held
 from events.kernel import Forbidden, Given, Refused, Unacceptable
 from events.words import day_of
-from risk_service.criteria.domain import Band, Criteria, criteria_in_force
+from risk_service.criteria.aggregate import CRITERIA
+from risk_service.criteria.domain import Band, Criteria
 from risk_service.risks.commands import Accept
 from risk_service.risks.events import AcceptanceVoided, Accepted
 from risk_service.risks.state import Risk
-from risk_service.risks.terms import Kind
+from risk_service.risks.values import Kind
 
 
 def accept(risk: Risk, accept: Accept, given: Given) -> Sequence[Accepted]:
-    in_force = criteria_in_force(given)
+    in_force = given.only(CRITERIA)
     today = day_of(given.at, in_force.criteria.zone)
     _check_assessment(risk, accept)
     _check_independence(risk, accept, given)

@@ -1,10 +1,12 @@
-"""The risk, as the machinery sees it."""
+"""Risks: one stream per risk of the register."""
+
+from typing import get_args
 
 from events.kernel import Aggregate
+from risk_service.risks.announce import announce
 from risk_service.risks.commands import Command
 from risk_service.risks.decide import decide, needs
-from risk_service.risks.events import EVENTS, Event
-from risk_service.risks.messages import announce
+from risk_service.risks.events import Event
 from risk_service.risks.state import Risk, claims, deadline, evolve
 
 risks = Aggregate[Risk, Command, Event](
@@ -12,9 +14,9 @@ risks = Aggregate[Risk, Command, Event](
     initial=Risk(),
     decide=decide,
     evolve=evolve,
-    events=EVENTS,
     needs=needs,
     deadline=deadline,
     claims=claims,
     announce=announce,
+    events=get_args(Event),
 )

@@ -5,11 +5,11 @@ from uuid import UUID
 
 from events.kernel import Given, Refused, Unacceptable, derived_id
 from events.words import day_of
-from risk_service.criteria.domain import criteria_in_force
+from risk_service.criteria.aggregate import CRITERIA
 from risk_service.risks.commands import Assess, EvaluateTreatment, Review
 from risk_service.risks.events import Assessed, Event, Reviewed, TreatmentEvaluated, TriggerHeard
 from risk_service.risks.state import Risk, review_due_at
-from risk_service.risks.terms import Kind, Rating
+from risk_service.risks.values import Kind, Rating
 from risk_service.words import Trigger
 
 
@@ -50,7 +50,7 @@ def evaluate_treatment(risk: Risk, evaluate: EvaluateTreatment, given: Given) ->
 
 
 def review(risk: Risk, review: Review, given: Given) -> Sequence[Reviewed]:
-    criteria = criteria_in_force(given).criteria
+    criteria = given.only(CRITERIA).criteria
     today = day_of(given.at, criteria.zone)
     reviewed = Reviewed(
         assessment=risk.assessment,
@@ -121,7 +121,7 @@ def by_person(
     cause: UUID | None,
 ) -> Assessed:
     """Somebody has looked at the whole risk: all that was pending is answered, breaches count anew."""
-    in_force = criteria_in_force(given)
+    in_force = given.only(CRITERIA)
     criteria = in_force.criteria
     today = day_of(given.at, criteria.zone)
     return Assessed(

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from events.kernel import Due, value
 from events.words import Count, Day, Instant, Key, Line, Person, Text
-from risk_service.risks.terms import Kind, Option, PlannedAction, Rating, Source
+from risk_service.risks.values import Kind, Option, PlannedAction, Rating, Source
 from risk_service.words import Trigger
 
 

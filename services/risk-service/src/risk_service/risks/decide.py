@@ -6,7 +6,7 @@ from typing import Any
 from duties import duties_of
 from events.kernel import Due, Given, Need, NextNumber, Refused, Unacceptable
 from events.words import day_of
-from risk_service.criteria.domain import CRITERIA
+from risk_service.criteria.aggregate import CRITERIA
 from risk_service.risks.accepting import accept, expire
 from risk_service.risks.assessing import assess, evaluate_treatment, fall_due, review
 from risk_service.risks.commands import (
@@ -27,8 +27,8 @@ from risk_service.risks.following import with_consequences
 from risk_service.risks.reconsidering import reconsider
 from risk_service.risks.standing import assessed, present, still_open
 from risk_service.risks.state import Risk, Status
-from risk_service.risks.terms import Source
 from risk_service.risks.treating import complete_action, plan_treatment
+from risk_service.risks.values import Source
 from risk_service.words import Trigger
 
 NUMBER = NextNumber("R")

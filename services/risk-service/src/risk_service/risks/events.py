@@ -4,7 +4,7 @@ from uuid import UUID
 
 from events.kernel import event
 from events.words import Count, Day, Instant, Key, Line, Person, Role, Text, Zone
-from risk_service.risks.terms import Action, Kind, Option, Rating, Source
+from risk_service.risks.values import Action, Kind, Option, Rating, Source
 from risk_service.words import Level, Trigger
 
 
@@ -149,20 +149,6 @@ class Reopened:
     at: Instant
 
 
-EVENTS = (
-    Registered,
-    Assessed,
-    TriggerHeard,
-    Reviewed,
-    TreatmentPlanned,
-    TreatmentActionCompleted,
-    TreatmentEvaluated,
-    Accepted,
-    AcceptanceVoided,
-    FoundAboveLimit,
-    Closed,
-    Reopened,
-)
 Event = (
     Registered
     | Assessed

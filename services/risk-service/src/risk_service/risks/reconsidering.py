@@ -11,12 +11,12 @@ from uuid import UUID
 
 from events.kernel import Given
 from events.words import day_of
-from risk_service.criteria.domain import criteria_in_force
+from risk_service.criteria.aggregate import CRITERIA
 from risk_service.risks.assessing import residual_of
 from risk_service.risks.commands import Reconsider
 from risk_service.risks.events import Assessed, Event, Reviewed, TriggerHeard
 from risk_service.risks.state import Occurrence, Risk, evolve
-from risk_service.risks.terms import Kind, Rating
+from risk_service.risks.values import Kind, Rating
 from risk_service.words import TOP, Trigger
 
 
@@ -28,7 +28,7 @@ def reconsider(risk: Risk, news: Reconsider, given: Given) -> Sequence[Event]:
         cause=news.cause,
         because=news.because,
         service=news.service,
-        on=day_of(news.happened_at, criteria_in_force(given).criteria.zone),
+        on=day_of(news.happened_at, given.only(CRITERIA).criteria.zone),
         at=news.happened_at,
     )
     # Nothing can be raised that was never rated; and a breach says nothing about an opportunity's likelihood.
@@ -45,7 +45,7 @@ def reconsider(risk: Risk, news: Reconsider, given: Given) -> Sequence[Event]:
 
 def _after_breach(before: Risk, heard: TriggerHeard, given: Given) -> Assessed | Reviewed:
     risk, current = evolve(before, heard), before.latest.current
-    needed = criteria_in_force(given).criteria.breaches_per_step
+    needed = given.only(CRITERIA).criteria.breaches_per_step
     if Occurrence(service=heard.service, on=heard.on) in before.breaches:
         return _unchanged(risk, heard, f"another breach of {heard.service} on {heard.on}", given)
     if current.likelihood == TOP:
@@ -75,7 +75,7 @@ def _by_rule(
 ) -> Assessed:
     """An assessment without a person: the next review still counts from the last look that a person took."""
     assert risk.reviewed_on is not None
-    in_force = criteria_in_force(given)
+    in_force = given.only(CRITERIA)
     return replace(
         risk.latest,
         assessment=risk.assessment + 1,

@@ -23,7 +23,7 @@ from risk_service.risks.events import (
     TreatmentPlanned,
     TriggerHeard,
 )
-from risk_service.risks.terms import Action, Kind, Option, Progress, Rating, Source
+from risk_service.risks.values import Action, Kind, Option, Progress, Rating, Source
 from risk_service.words import Trigger
 
 

@@ -8,7 +8,7 @@ from risk_service.risks.assessing import check_residual, gain
 from risk_service.risks.commands import CompleteTreatmentAction, PlanTreatment
 from risk_service.risks.events import TreatmentActionCompleted, TreatmentPlanned
 from risk_service.risks.state import Risk
-from risk_service.risks.terms import Action, Option, PlannedAction
+from risk_service.risks.values import Action, Option, PlannedAction
 
 
 def plan_treatment(risk: Risk, plan: PlanTreatment, given: Given) -> Sequence[TreatmentPlanned]:

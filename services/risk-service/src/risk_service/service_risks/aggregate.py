@@ -1,17 +1,11 @@
-"""The risks of each service, as the machinery sees them."""
+"""The risks of a service: one stream per service."""
 
-from events.kernel import Aggregate
-from risk_service.service_risks.domain import (
-    Command,
-    Event,
-    NewsHeard,
-    RiskLinked,
-    RiskTouched,
-    ServiceRisks,
-    decide,
-    evolve,
-)
-from risk_service.service_risks.messages import announce
+from typing import get_args
+from uuid import UUID
+
+from events.kernel import Aggregate, derived_id
+from risk_service.service_risks.announce import announce
+from risk_service.service_risks.domain import Command, Event, ServiceRisks, decide, evolve
 
 service_risks = Aggregate[ServiceRisks, Command, Event](
     kind="service-risks",
@@ -19,5 +13,9 @@ service_risks = Aggregate[ServiceRisks, Command, Event](
     decide=decide,
     evolve=evolve,
     announce=announce,
-    events=(RiskLinked, NewsHeard, RiskTouched),
+    events=get_args(Event),
 )
+
+
+def service_risks_id(tenant: str, service: str) -> UUID:
+    return derived_id("service-risks", tenant, service)

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from events.kernel import Given, derived_id, event, value
+from events.kernel import Given, event, value
 from events.words import Instant, Key, Text
 from risk_service.words import Trigger
 
@@ -135,7 +135,3 @@ def evolve(known: ServiceRisks, happened: Event) -> ServiceRisks:
             return replace(known, recent=(*known.recent, happened.news)[-REMEMBERED:])
         case RiskTouched():
             return known
-
-
-def service_risks_id(tenant: str, service: str) -> UUID:
-    return derived_id("service-risks", tenant, service)

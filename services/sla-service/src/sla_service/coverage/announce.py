@@ -4,7 +4,7 @@ from contracts.sla import CoverageCounted
 from sla_service.coverage.domain import Counted, Coverage, Event
 
 
-def announce(_: Coverage, event: Event) -> CoverageCounted | None:
-    if isinstance(event, Counted):
-        return CoverageCounted(without_sla=len(event.without_sla), services=event.without_sla)
+def announce(_: Coverage, happened: Event) -> CoverageCounted | None:
+    if isinstance(happened, Counted):
+        return CoverageCounted(without_sla=len(happened.without_sla), services=happened.without_sla)
     return None

@@ -6,7 +6,6 @@ Services and agreements speak in any order; what is kept are two lists, so that 
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
-from typing import assert_never
 from uuid import UUID
 
 from events.kernel import Given, event, value
@@ -20,7 +19,7 @@ class Status(StrEnum):
     COUNTED = "counted"
 
 
-# --- commands
+# --- commands --------------------------------------------------------------------------------------------------------
 
 
 @value
@@ -56,7 +55,7 @@ class RemoveAgreement:
 Command = AddService | RemoveService | AddAgreement | RemoveAgreement
 
 
-# --- events
+# --- events ----------------------------------------------------------------------------------------------------------
 
 
 @event("coverage-service-added")
@@ -91,7 +90,7 @@ class Counted:
 Event = ServiceAdded | ServiceRemoved | AgreementAdded | AgreementRemoved | Counted
 
 
-# --- state
+# --- state -----------------------------------------------------------------------------------------------------------
 
 
 @value
@@ -117,28 +116,27 @@ class Coverage:
         return tuple(service for service in self.services if service not in covered)
 
 
-def evolve(coverage: Coverage, event: Event) -> Coverage:
-    match event:
+def evolve(coverage: Coverage, happened: Event) -> Coverage:
+    match happened:
         case ServiceAdded():
-            return replace(coverage, services=tuple(sorted({*coverage.services, event.service})))
+            return replace(coverage, services=tuple(sorted({*coverage.services, happened.service})))
         case ServiceRemoved():
-            return replace(coverage, services=tuple(each for each in coverage.services if each != event.service))
+            return replace(coverage, services=tuple(each for each in coverage.services if each != happened.service))
         case AgreementAdded():
-            agreements = {*coverage.agreements, Agreement(service=event.service, sla=event.sla)}
+            agreements = {*coverage.agreements, Agreement(service=happened.service, sla=happened.sla)}
             return replace(coverage, agreements=_sorted(agreements))
         case AgreementRemoved():
-            agreements = {*coverage.agreements} - {Agreement(service=event.service, sla=event.sla)}
+            agreements = {*coverage.agreements} - {Agreement(service=happened.service, sla=happened.sla)}
             return replace(coverage, agreements=_sorted(agreements))
         case Counted():
             return replace(coverage, status=Status.COUNTED)
-    assert_never(event)
 
 
 def _sorted(agreements: set[Agreement]) -> tuple[Agreement, ...]:
     return tuple(sorted(agreements, key=lambda each: (each.service, each.sla)))
 
 
-# --- decisions
+# --- decisions -------------------------------------------------------------------------------------------------------
 
 
 def decide(coverage: Coverage, command: Command, _: Given) -> Sequence[Event]:
@@ -161,4 +159,3 @@ def _fact(command: Command) -> Event:
             return AgreementAdded(sla=command.sla, service=command.service)
         case RemoveAgreement():
             return AgreementRemoved(sla=command.sla, service=command.service)
-    assert_never(command)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from contracts.sla import ServiceListed, ServiceRetired, SlaActivated, SlaEnded
-from events.kernel import News, Reaction, derived_id
-from sla_service.coverage.aggregate import coverage
+from events.kernel import News, Reaction
+from sla_service.coverage.aggregate import coverage, coverage_id
 from sla_service.coverage.domain import AddAgreement, AddService, Command, RemoveAgreement, RemoveService
 
 HEARD = (ServiceListed, ServiceRetired, SlaActivated, SlaEnded)
@@ -28,6 +28,6 @@ def _count(news: News, command: Command) -> Reaction:
     return Reaction(
         rule="coverage follows catalogue and agreements",
         aggregate=coverage,
-        stream=derived_id("coverage", news.tenant),
+        stream=coverage_id(news.tenant),
         command=command,
     )

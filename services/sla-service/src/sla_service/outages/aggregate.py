@@ -1,15 +1,22 @@
-"""The outages' aggregate, by name."""
+"""Outages: one stream per service."""
 
-from events.kernel import Aggregate
+from typing import get_args
+from uuid import UUID
+
+from events.kernel import Aggregate, derived_id
 from sla_service.outages.announce import announce
-from sla_service.outages.domain import Event, Outages, Report, Reported, TakenBack, Told, decide, evolve, needs
+from sla_service.outages.domain import Event, Outages, Report, decide, evolve, needs
 
-outages: Aggregate[Outages, Report, Event] = Aggregate(
+outages = Aggregate[Outages, Report, Event](
     kind="outages",
     initial=Outages(),
     decide=decide,
     evolve=evolve,
-    events=(Reported, Told, TakenBack),
+    events=get_args(Event),
     needs=needs,
     announce=announce,
 )
+
+
+def outages_id(tenant: str, service: str) -> UUID:
+    return derived_id("outages", tenant, service)

@@ -4,24 +4,24 @@ from contracts.sla import OutageMeasured
 from sla_service.outages.domain import Event, Outages, TakenBack, Told
 
 
-def announce(state: Outages, event: Event) -> OutageMeasured | None:
-    match event:
+def announce(state: Outages, happened: Event) -> OutageMeasured | None:
+    match happened:
         case Told():
             return OutageMeasured(
                 service=state.service,
-                outage=event.name,
-                sources=event.sources,
-                started_at=event.started_at,
-                ended_at=event.ended_at,
-                seconds=event.seconds,
+                outage=happened.name,
+                sources=happened.sources,
+                started_at=happened.started_at,
+                ended_at=happened.ended_at,
+                seconds=happened.seconds,
             )
         case TakenBack():
             return OutageMeasured(
                 service=state.service,
-                outage=event.name,
+                outage=happened.name,
                 sources=(),
-                started_at=event.started_at,
-                ended_at=event.started_at,
+                started_at=happened.started_at,
+                ended_at=happened.started_at,
                 seconds=0,
             )
         case _:

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, assert_never
+from typing import Any
 
 from events.kernel import Decision, Given, Need, RowsOf, event, value
 from events.words import Count, Key, Line, Seconds, Sha256
 from sla_service import samples
-from sla_service.samples import Outage, fingerprint, in_force, news, report_of, root_of, row_of
+from sla_service.samples import Outage, fingerprint, in_force, report_of, root_of, row_of, unknown_rows
 
 REPORTED = RowsOf(samples.TABLE)
 KEPT = timedelta(days=400)
@@ -26,7 +26,7 @@ class Status(StrEnum):
     REPORTED = "reported"
 
 
-# --- commands
+# --- commands --------------------------------------------------------------------------------------------------------
 
 
 @value
@@ -38,7 +38,7 @@ class Report:
     samples: tuple[Outage, ...]
 
 
-# --- events
+# --- events ----------------------------------------------------------------------------------------------------------
 
 
 @event("outages-reported")
@@ -73,7 +73,7 @@ class TakenBack:
 Event = Reported | Told | TakenBack
 
 
-# --- state
+# --- state -----------------------------------------------------------------------------------------------------------
 
 
 @value
@@ -95,17 +95,18 @@ class Outages:
     outages: tuple[Known, ...] = ()
 
 
-def evolve(state: Outages, event: Event) -> Outages:
-    match event:
+def evolve(state: Outages, happened: Event) -> Outages:
+    match happened:
         case Reported():
-            kept = tuple(each for each in state.outages if not _ended_before(each, event.forgotten_before))
-            return replace(state, status=Status.REPORTED, service=event.service, outages=kept)
+            kept = tuple(each for each in state.outages if not _ended_before(each, happened.forgotten_before))
+            return replace(state, status=Status.REPORTED, service=happened.service, outages=kept)
         case Told():
-            told = Known(name=event.name, sources=event.sources, started_at=event.started_at, ended_at=event.ended_at)
-            return replace(state, outages=(*_without(state, event.name), told))
+            told = Known(
+                name=happened.name, sources=happened.sources, started_at=happened.started_at, ended_at=happened.ended_at
+            )
+            return replace(state, outages=(*_without(state, happened.name), told))
         case TakenBack():
-            return replace(state, outages=_without(state, event.name))
-    assert_never(event)
+            return replace(state, outages=_without(state, happened.name))
 
 
 def _without(state: Outages, name: str) -> tuple[Known, ...]:
@@ -116,7 +117,7 @@ def _ended_before(outage: Known, at: datetime) -> bool:
     return outage.ended_at is not None and outage.ended_at < at
 
 
-# --- decisions
+# --- decisions -------------------------------------------------------------------------------------------------------
 
 
 def needs(_: Outages, command: Report) -> Iterable[Need[Any]]:
@@ -125,7 +126,7 @@ def needs(_: Outages, command: Report) -> Iterable[Need[Any]]:
 
 def decide(state: Outages, command: Report, given: Given) -> Sequence[Event] | Decision[Event]:
     known = given[REPORTED]
-    rows = news(known, (row_of(command.service, command.source, sample) for sample in command.samples))
+    rows = unknown_rows(known, (row_of(command.service, command.source, sample) for sample in command.samples))
     if not rows:
         return []
     reported = Reported(
@@ -156,7 +157,7 @@ def _changes(before: Sequence[Known], after: Sequence[Known], now: datetime) -> 
             )
 
 
-# --- merging
+# --- merging ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)

@@ -1,30 +1,31 @@
-"""The periods' aggregate, by name."""
+"""Periods: one stream per target of an agreement and calendar month."""
 
-from events.kernel import Aggregate
+from typing import get_args
+from uuid import UUID
+
+from events.kernel import Aggregate, AllWhere, derived_id
 from sla_service.periods.announce import announce
 from sla_service.periods.commands import Command
 from sla_service.periods.decide import decide, needs
-from sla_service.periods.events import (
-    Breached,
-    BreachRestated,
-    CameAtRisk,
-    Event,
-    Finalised,
-    Governed,
-    Lapsed,
-    Measured,
-    Restated,
-    WentOn,
-)
+from sla_service.periods.events import Event
 from sla_service.periods.state import Period, deadline, evolve
 
-periods: Aggregate[Period, Command, Event] = Aggregate(
+periods = Aggregate[Period, Command, Event](
     kind="period",
     initial=Period(),
     decide=decide,
     evolve=evolve,
-    events=(Governed, Measured, WentOn, CameAtRisk, Breached, BreachRestated, Finalised, Restated, Lapsed),
+    events=get_args(Event),
     needs=needs,
     deadline=deadline,
     announce=announce,
 )
+
+
+def period_id(tenant: str, sla: UUID, target: str, month: str) -> UUID:
+    return derived_id("period", tenant, sla, target, month)
+
+
+def periods_of(service: str) -> AllWhere[Period]:
+    """The need for every month of the service for which something was measured."""
+    return AllWhere(periods, (("service", service),))

@@ -8,19 +8,19 @@ from sla_service.periods.state import Period
 Announcement = TargetAtRisk | BreachConfirmed | PeriodClosed
 
 
-def announce(period: Period, event: Event) -> Announcement | None:
-    match event:
+def announce(period: Period, happened: Event) -> Announcement | None:
+    match happened:
         case CameAtRisk():
-            return _at_risk(period, event)
+            return _at_risk(period, happened)
         case Breached():
-            return _breach(period, event)
+            return _breach(period, happened)
         case Finalised():
-            return _closed(period, event)
+            return _closed(period, happened)
         case _:
             return None
 
 
-def _at_risk(period: Period, event: CameAtRisk) -> TargetAtRisk:
+def _at_risk(period: Period, happened: CameAtRisk) -> TargetAtRisk:
     assert period.sla is not None
     assert period.metric is not None
     return TargetAtRisk(
@@ -32,13 +32,13 @@ def _at_risk(period: Period, event: CameAtRisk) -> TargetAtRisk:
         target=period.target,
         metric=period.metric,
         month=period.month,
-        at=event.at,
-        used=event.used,
-        budget=event.budget,
+        at=happened.at,
+        used=happened.used,
+        budget=happened.budget,
     )
 
 
-def _breach(period: Period, event: Breached) -> BreachConfirmed:
+def _breach(period: Period, happened: Breached) -> BreachConfirmed:
     assert period.sla is not None
     assert period.metric is not None
     return BreachConfirmed(
@@ -50,17 +50,17 @@ def _breach(period: Period, event: Breached) -> BreachConfirmed:
         target=period.target,
         metric=period.metric,
         month=period.month,
-        at=event.at,
-        used=event.used,
-        budget=event.budget,
-        sources=event.sources,
+        at=happened.at,
+        used=happened.used,
+        budget=happened.budget,
+        sources=happened.sources,
     )
 
 
-def _closed(period: Period, event: Finalised) -> PeriodClosed:
+def _closed(period: Period, happened: Finalised) -> PeriodClosed:
     assert period.sla is not None
     assert period.metric is not None
-    lasting = event.figures.open if isinstance(event.figures, Downtime) else ()
+    lasting = happened.figures.open if isinstance(happened.figures, Downtime) else ()
     return PeriodClosed(
         sla=period.sla,
         sla_number=period.sla_number,
@@ -70,9 +70,9 @@ def _closed(period: Period, event: Finalised) -> PeriodClosed:
         target=period.target,
         metric=period.metric,
         month=period.month,
-        at=event.at,
-        met=event.met,
-        attainment=event.figures.attainment,
+        at=happened.at,
+        met=happened.met,
+        attainment=happened.figures.attainment,
         open=tuple(
             OpenOutage(source=each.source, id=each.id, started_at=each.since, corrects=each.corrects)
             for each in lasting

@@ -2,14 +2,9 @@
 
 from uuid import UUID
 
-from events.kernel import Due, derived_id, value
+from events.kernel import Due, value
 from events.words import Key, Line
 from sla_service.samples import Sample
-
-
-def period_id(tenant: str, sla: UUID, target: str, month: str) -> UUID:
-    """The stream of a target and month."""
-    return derived_id("period", tenant, sla, target, month)
 
 
 @value

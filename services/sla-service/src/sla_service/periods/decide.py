@@ -5,10 +5,9 @@ What was once decided stays decided: it is recorded with its own instant, and la
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, assert_never
-from uuid import UUID
+from typing import Any
 
-from events.kernel import Decision, Due, Found, Given, Need, Row, RowsOf, StateOf
+from events.kernel import Decision, Due, Found, Given, Need, Row, RowsOf
 from sla_service.periods import availability, resolution
 from sla_service.periods.basis import Basis, agreed_spans, basis_of
 from sla_service.periods.commands import Command, Measure, Reconsider
@@ -26,17 +25,12 @@ from sla_service.periods.events import (
 )
 from sla_service.periods.figures import Assessment
 from sla_service.periods.state import Period, Stage
-from sla_service.samples import TABLE, fingerprint, in_force, label, news, report_of, row_of
-from sla_service.slas.aggregate import slas
+from sla_service.samples import TABLE, fingerprint, in_force, label, report_of, row_of, unknown_rows
+from sla_service.slas.aggregate import agreement
 from sla_service.slas.state import Sla
 from sla_service.slas.terms import AvailabilityTarget
 
 REPORTED = RowsOf(TABLE)
-
-
-def agreement(sla: UUID) -> StateOf[Sla]:
-    """The agreement that the period belongs to."""
-    return StateOf(slas, sla)
 
 
 def needs(period: Period, command: Command) -> Iterable[Need[Any]]:
@@ -50,7 +44,6 @@ def decide(period: Period, command: Command, given: Given) -> Sequence[Event] | 
             return _measure(period, command, given)
         case Reconsider() | Due():
             return _go_on(period, given)
-    assert_never(command)
 
 
 @dataclass(frozen=True)
@@ -68,7 +61,7 @@ def _measure(period: Period, command: Measure, given: Given) -> Sequence[Event] 
     if ground is None:
         return []
     reported = (row_of(found.state.service, command.source, sample) for sample in command.samples)
-    rows = news(known, reported)
+    rows = unknown_rows(known, reported)
     if not rows:
         return []
     assessment = _assess(ground, (*known, *rows), given)

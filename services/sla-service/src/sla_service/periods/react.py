@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from contracts.sla import PeriodClosed, SlaEnded
 from events.kernel import News, Reaction
 from sla_service.months import month_of_day, next_month
-from sla_service.periods.aggregate import periods
-from sla_service.periods.commands import Measure, Reconsider, period_id
+from sla_service.periods.aggregate import period_id, periods
+from sla_service.periods.commands import Measure, Reconsider
 from sla_service.samples import Outage
 
 HEARD = (PeriodClosed, SlaEnded)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
-from typing import assert_never
 from uuid import UUID
 
 from contracts.sla import Metric
@@ -104,59 +103,60 @@ class Period:
     next_at: datetime | None = None
 
 
-def evolve(period: Period, event: Event) -> Period:
-    match event:
+def evolve(period: Period, happened: Event) -> Period:
+    period = _changed(period, happened)
+    return replace(period, status=_status_of(period))
+
+
+def _changed(period: Period, happened: Event) -> Period:
+    match happened:
         case Governed():
-            period = _governed(period, event)
+            return _governed(period, happened)
         case Measured():
-            samples = (*period.samples, *event.samples)
-            period = replace(_counted(period, event), samples=samples)
+            return replace(_counted(period, happened), samples=(*period.samples, *happened.samples))
         case WentOn():
-            period = _counted(period, event)
+            return _counted(period, happened)
         case CameAtRisk():
-            period = replace(period, at_risk=AtRisk(at=event.at, used=event.used, budget=event.budget))
+            return replace(period, at_risk=AtRisk(at=happened.at, used=happened.used, budget=happened.budget))
         case Breached():
-            breach = Breach(at=event.at, used=event.used, budget=event.budget, sources=event.sources)
-            period = replace(period, breach=breach)
+            breach = Breach(at=happened.at, used=happened.used, budget=happened.budget, sources=happened.sources)
+            return replace(period, breach=breach)
         case BreachRestated():
-            period = _breach_restated(period, event)
+            return _breach_restated(period, happened)
         case Finalised():
-            period = replace(period, stage=Stage.FINAL, final_figures=event.figures, met=event.met, next_at=None)
+            return replace(period, stage=Stage.FINAL, final_figures=happened.figures, met=happened.met, next_at=None)
         case Restated():
-            period = replace(period, stage=Stage.RESTATED, restated=event.number, met=event.met, next_at=None)
+            return replace(period, stage=Stage.RESTATED, restated=happened.number, met=happened.met, next_at=None)
         case Lapsed():
-            period = replace(period, stage=Stage.LAPSED, next_at=None)
-        case _:
-            assert_never(event)
-    return replace(period, status=_status(period))
+            return replace(period, stage=Stage.LAPSED, next_at=None)
 
 
-def _governed(period: Period, event: Governed) -> Period:
+def _governed(period: Period, happened: Governed) -> Period:
     return replace(
         period,
-        sla=event.sla,
-        sla_number=event.sla_number,
-        version=event.basis.version,
-        service=event.service,
-        customer=event.customer,
-        target=event.basis.target.key,
-        metric=event.basis.target.metric,
-        month=event.month,
-        basis=event.basis,
+        sla=happened.sla,
+        sla_number=happened.sla_number,
+        version=happened.basis.version,
+        service=happened.service,
+        customer=happened.customer,
+        target=happened.basis.target.key,
+        metric=happened.basis.target.metric,
+        month=happened.month,
+        basis=happened.basis,
     )
 
 
-def _counted(period: Period, event: Measured | WentOn) -> Period:
-    return replace(period, figures=event.figures, at_risk_now=event.at_risk, next_at=event.next_at)
+def _counted(period: Period, happened: Measured | WentOn) -> Period:
+    return replace(period, figures=happened.figures, at_risk_now=happened.at_risk, next_at=happened.next_at)
 
 
-def _breach_restated(period: Period, event: BreachRestated) -> Period:
+def _breach_restated(period: Period, happened: BreachRestated) -> Period:
     assert period.breach is not None
-    restatement = Restatement(at=event.at, used=event.used, sources=event.sources)
+    restatement = Restatement(at=happened.at, used=happened.used, sources=happened.sources)
     return replace(period, breach=replace(period.breach, restated=(*period.breach.restated, restatement)))
 
 
-def _status(period: Period) -> Status:
+def _status_of(period: Period) -> Status:
     """A breach stays one, also when it was restated."""
     if period.breach is not None:
         return Status.BREACHED

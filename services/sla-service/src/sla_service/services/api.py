@@ -1,8 +1,7 @@
 """The catalogue over HTTP."""
 
 from chassis.routes import Listing, Routes
-from events.kernel import derived_id
-from sla_service.services.aggregate import services
+from sla_service.services.aggregate import service_id, services
 from sla_service.services.domain import Change, List, Retire
 
 routes = Routes(
@@ -17,7 +16,7 @@ routes.create(
     permission="service.list",
     summary="List a service in the catalogue",
     example={"key": "SVC-ERP", "name": "Enterprise resource planning", "owner": "p-ruiz", "supplier": None},
-    id_of=lambda tenant, command: derived_id("service", tenant, command.key),
+    id_of=lambda tenant, command: service_id(tenant, command.key),
 )
 routes.act(
     "change",

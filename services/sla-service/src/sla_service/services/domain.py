@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import StrEnum
-from typing import assert_never
 
 from events.kernel import Given, NotFound, Refused, event, value
 from events.words import Key, Line, Person, Text
@@ -17,7 +16,7 @@ class Status(StrEnum):
     RETIRED = "retired"
 
 
-# --- commands
+# --- commands --------------------------------------------------------------------------------------------------------
 
 
 @value
@@ -49,7 +48,7 @@ class Retire:
 Command = List | Change | Retire
 
 
-# --- events
+# --- events ----------------------------------------------------------------------------------------------------------
 
 
 @event("service-listed")
@@ -75,7 +74,7 @@ class Retired:
 Event = Listed | Changed | Retired
 
 
-# --- state
+# --- state -----------------------------------------------------------------------------------------------------------
 
 
 @value
@@ -89,20 +88,23 @@ class Service:
     supplier: str | None = None
 
 
-def evolve(service: Service, event: Event) -> Service:
-    match event:
+def evolve(service: Service, happened: Event) -> Service:
+    match happened:
         case Listed():
             return Service(
-                status=Status.LISTED, key=event.key, name=event.name, owner=event.owner, supplier=event.supplier
+                status=Status.LISTED,
+                key=happened.key,
+                name=happened.name,
+                owner=happened.owner,
+                supplier=happened.supplier,
             )
         case Changed():
-            return replace(service, name=event.name, owner=event.owner, supplier=event.supplier)
+            return replace(service, name=happened.name, owner=happened.owner, supplier=happened.supplier)
         case Retired():
             return replace(service, status=Status.RETIRED)
-    assert_never(event)
 
 
-# --- decisions
+# --- decisions -------------------------------------------------------------------------------------------------------
 
 
 def decide(service: Service, command: Command, given: Given) -> Sequence[Event]:
@@ -113,7 +115,6 @@ def decide(service: Service, command: Command, given: Given) -> Sequence[Event]:
             return _change(service, command)
         case Retire():
             return _retire(service, command)
-    assert_never(command)
 
 
 def _list(service: Service, command: List) -> Sequence[Event]:

@@ -8,23 +8,23 @@ from sla_service.slas.events import Activated, Ended, Event
 from sla_service.slas.state import Sla
 
 
-def announce(sla: Sla, event: Event) -> SlaActivated | SlaEnded | None:
-    match event:
+def announce(sla: Sla, happened: Event) -> SlaActivated | SlaEnded | None:
+    match happened:
         case Activated():
             return SlaActivated(
                 number=sla.number,
                 service=sla.service,
                 customer=sla.customer,
-                version=event.version,
-                effective_from=sla.version(event.version).terms.effective_from,
+                version=happened.version,
+                effective_from=sla.version(happened.version).terms.effective_from,
             )
         case Ended():
             return SlaEnded(
                 number=sla.number,
                 service=sla.service,
                 customer=sla.customer,
-                ended_on=event.ended_on,
-                targets=_targets_of_the_last_month(sla, event.ended_on),
+                ended_on=happened.ended_on,
+                targets=_targets_of_the_last_month(sla, happened.ended_on),
             )
         case _:
             return None

@@ -1,17 +1,8 @@
 """What can be asked of a service level agreement."""
 
-from enum import StrEnum
-
 from events.kernel import Due, value
 from events.words import Day, Key, Person, Text
-from sla_service.slas.terms import Terms
-
-
-class Side(StrEnum):
-    """Who signs."""
-
-    PROVIDER = "provider"
-    CUSTOMER = "customer"
+from sla_service.slas.terms import Side, Terms
 
 
 @value

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Any, assert_never
+from typing import Any
 
-from events.kernel import AllWhere, Due, Given, Need, NextNumber, NotFound, Refused, Unacceptable
+from events.kernel import Due, Given, Need, NextNumber, NotFound, Refused, Unacceptable
 from events.words import day_of, start_of
 from sla_service.months import month_of_day, months_between
-from sla_service.services.aggregate import services
-from sla_service.services.domain import Service
+from sla_service.services.aggregate import catalogued
 from sla_service.services.domain import Status as ServiceStatus
 from sla_service.slas.commands import Activate, Amend, Command, Draft, Sign, Terminate
 from sla_service.slas.events import (
@@ -24,19 +23,14 @@ from sla_service.slas.events import (
     TerminationSet,
 )
 from sla_service.slas.state import Sla, Status, Version, ends_at, evolve, starts_at
-from sla_service.slas.terms import check
+from sla_service.slas.terms import refuse_unmeasurable
 
-NUMBERS = NextNumber("SLA")
-
-
-def catalogued(service: str) -> AllWhere[Service]:
-    """The service of this key in the catalogue."""
-    return AllWhere(services, (("key", service),))
+NUMBER = NextNumber("SLA")
 
 
 def needs(_: Sla, command: Command) -> Iterable[Need[Any]]:
     if isinstance(command, Draft):
-        return (NUMBERS, catalogued(command.service))
+        return (NUMBER, catalogued(command.service))
     return ()
 
 
@@ -44,37 +38,34 @@ def decide(sla: Sla, command: Command, given: Given) -> Sequence[Event]:
     match command:
         case Draft():
             return _draft(sla, command, given)
+        case Amend():
+            return _amend(_standing(sla), command)
+        case Sign():
+            return _sign(_standing(sla), command, given)
+        case Activate():
+            return _activate(_standing(sla), given)
+        case Terminate():
+            return _terminate(_standing(sla), command, given)
         case Due():
             return _catch_up(sla, given.at)
-        case _:
-            pass
-    _must_stand(sla)
-    match command:
-        case Amend():
-            return _amend(sla, command)
-        case Sign():
-            return _sign(sla, command, given)
-        case Activate():
-            return _activate(sla, given)
-        case Terminate():
-            return _terminate(sla, command, given)
-    assert_never(command)
 
 
-def _must_stand(sla: Sla) -> None:
+def _standing(sla: Sla) -> Sla:
+    """An agreement that somebody drafted and nobody terminated."""
     if sla.status is Status.ABSENT:
         raise NotFound("no such agreement")
     if sla.status is Status.TERMINATED:
         raise Refused(f"{sla.number} was terminated", rule="S-03", ended_on=sla.ends_on)
+    return sla
 
 
 def _draft(sla: Sla, command: Draft, given: Given) -> Sequence[Event]:
     if sla.status is not Status.ABSENT:
         raise Refused(f"{sla.number} exists already", rule="S-03")
     _must_be_listed(command.service, given)
-    check(command.terms)
+    refuse_unmeasurable(command.terms)
     return [
-        Drafted(number=f"SLA-{given[NUMBERS]}", service=command.service, customer=command.customer, terms=command.terms)
+        Drafted(number=f"SLA-{given[NUMBER]}", service=command.service, customer=command.customer, terms=command.terms)
     ]
 
 
@@ -84,7 +75,7 @@ def _must_be_listed(service: str, given: Given) -> None:
 
 
 def _amend(sla: Sla, command: Amend) -> Sequence[Event]:
-    check(command.terms)
+    refuse_unmeasurable(command.terms)
     pending, starts = sla.pending, command.terms.effective_from
     if pending is not None and pending.status is Status.AGREED:
         raise Refused(
@@ -168,7 +159,7 @@ def _terminate(sla: Sla, command: Terminate, given: Given) -> Sequence[Event]:
     return [TerminationSet(ends_on=command.ends_on, reason=command.reason)]
 
 
-# --- what happens by itself
+# --- what happens by itself ------------------------------------------------------------------------------------------
 
 
 def _catch_up(sla: Sla, now: datetime) -> Sequence[Event]:

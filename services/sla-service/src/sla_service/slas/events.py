@@ -4,8 +4,7 @@ from datetime import date, datetime
 
 from events.kernel import event
 from events.words import Count, Key, Line, Person, Text
-from sla_service.slas.commands import Side
-from sla_service.slas.terms import Terms
+from sla_service.slas.terms import Side, Terms
 
 
 @event("sla-drafted")

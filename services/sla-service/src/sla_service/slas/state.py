@@ -4,11 +4,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime
 from enum import StrEnum
-from typing import assert_never
 
 from events.kernel import value
 from events.words import end_of
-from sla_service.slas.commands import Side
 from sla_service.slas.events import (
     Abandoned,
     Activated,
@@ -21,7 +19,7 @@ from sla_service.slas.events import (
     Signed,
     TerminationSet,
 )
-from sla_service.slas.terms import Terms
+from sla_service.slas.terms import Side, Terms
 
 
 class Status(StrEnum):
@@ -120,63 +118,62 @@ class Sla:
         return before[-1] if before else next(iter(after), None)
 
 
-# --- how it came to be
+# --- how it came to be -----------------------------------------------------------------------------------------------
 
 
-def evolve(sla: Sla, event: Event) -> Sla:
-    match event:
+def evolve(sla: Sla, happened: Event) -> Sla:
+    match happened:
         case Drafted():
             return Sla(
                 status=Status.DRAFT,
-                number=event.number,
-                service=event.service,
-                customer=event.customer,
-                versions=(Version(number=1, terms=event.terms),),
+                number=happened.number,
+                service=happened.service,
+                customer=happened.customer,
+                versions=(Version(number=1, terms=happened.terms),),
             )
         case Amended():
-            return _amended(sla, event)
+            return _amended(sla, happened)
         case Signed():
-            signature = Signature(side=event.side, person=event.person, on=event.on)
-            signatures = (*sla.version(event.version).signatures, signature)
-            return _with(sla, replace(sla.version(event.version), signatures=signatures))
+            signature = Signature(side=happened.side, person=happened.person, on=happened.on)
+            signatures = (*sla.version(happened.version).signatures, signature)
+            return _with(sla, replace(sla.version(happened.version), signatures=signatures))
         case Agreed():
-            return _agreed(sla, event)
+            return _agreed(sla, happened)
         case Activated():
-            return _activated(sla, event)
+            return _activated(sla, happened)
         case RestatementCalledFor():
-            return replace(sla, to_restate=tuple(sorted({*sla.to_restate, *event.months})))
+            return replace(sla, to_restate=tuple(sorted({*sla.to_restate, *happened.months})))
         case TerminationSet():
-            return replace(sla, ends_on=event.ends_on)
+            return replace(sla, ends_on=happened.ends_on)
         case Ended():
-            return _terminated(replace(sla, ends_on=event.ended_on))
+            return _terminated(replace(sla, ends_on=happened.ended_on))
         case Abandoned():
             return _terminated(sla)
-    assert_never(event)
 
 
-def _amended(sla: Sla, event: Amended) -> Sla:
-    proposed = Version(number=event.version, terms=event.terms, reason=event.reason)
+def _amended(sla: Sla, happened: Amended) -> Sla:
+    proposed = Version(number=happened.version, terms=happened.terms, reason=happened.reason)
     versions = tuple(
         replace(each, status=Status.SUPERSEDED) if each.status is Status.DRAFT else each for each in sla.versions
     )
     return replace(sla, versions=(*versions, proposed))
 
 
-def _agreed(sla: Sla, event: Agreed) -> Sla:
+def _agreed(sla: Sla, happened: Agreed) -> Sla:
     agreed = replace(
-        sla.version(event.version),
+        sla.version(happened.version),
         status=Status.AGREED,
-        applies_from=event.applies_from,
-        activates_at=event.activates_at,
-        back_dated=event.back_dated,
+        applies_from=happened.applies_from,
+        activates_at=happened.activates_at,
+        back_dated=happened.back_dated,
     )
     return _with(replace(sla, status=sla.status if sla.active else Status.AGREED), agreed)
 
 
-def _activated(sla: Sla, event: Activated) -> Sla:
+def _activated(sla: Sla, happened: Activated) -> Sla:
     if sla.active is not None:
         sla = _with(sla, replace(sla.active, status=Status.SUPERSEDED))
-    return _with(replace(sla, status=Status.ACTIVE), replace(sla.version(event.version), status=Status.ACTIVE))
+    return _with(replace(sla, status=Status.ACTIVE), replace(sla.version(happened.version), status=Status.ACTIVE))
 
 
 def _terminated(sla: Sla) -> Sla:
@@ -191,7 +188,7 @@ def _with(sla: Sla, version: Version) -> Sla:
     return replace(sla, versions=(*sla.versions[: number - 1], version, *sla.versions[number:]))
 
 
-# --- what follows from it
+# --- what follows from it --------------------------------------------------------------------------------------------
 
 
 def deadline(sla: Sla) -> datetime | None:

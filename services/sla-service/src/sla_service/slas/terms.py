@@ -10,6 +10,13 @@ from events.words import Count, Day, Days, Key, Line, Percent, Seconds, Text, Zo
 from sla_service.agreed_time import AROUND_THE_CLOCK, Hours
 
 
+class Side(StrEnum):
+    """Who signs."""
+
+    PROVIDER = "provider"
+    CUSTOMER = "customer"
+
+
 class Weekday(StrEnum):
     """A day of the week."""
 
@@ -136,7 +143,7 @@ def minute_of_day(written: str) -> int:
     raise Unacceptable(f"{written} is no time of day such as 08:30", rule="S-02", time=written)
 
 
-def check(terms: Terms) -> None:
+def refuse_unmeasurable(terms: Terms) -> None:
     """Refuse terms that cannot be measured by."""
     if not (terms.targets and terms.parties and terms.audience):
         raise Unacceptable("an agreement names its parties, its targets and who receives its reports", rule="S-02")

@@ -7,8 +7,8 @@ from contracts.improvement import CorrectiveActionReopened
 from contracts.risk import RiskRegistered
 from contracts.sla import BreachConfirmed
 from events.kernel import News, Reaction
-from risk_service.service_risks.aggregate import service_risks
-from risk_service.service_risks.domain import Link, ServiceNews, Tell, service_risks_id
+from risk_service.service_risks.aggregate import service_risks, service_risks_id
+from risk_service.service_risks.domain import Link, ServiceNews, Tell
 from risk_service.words import Trigger
 
 HEARD = (RiskRegistered, BreachConfirmed, FindingIssued, FindingAmended, CorrectiveActionReopened)
