@@ -1,4 +1,4 @@
-"""An independent client at the bus: it reads what crossed, and says things itself. It shares no code with the services."""
+"""An independent client at the bus: it reads what crossed and says things itself, with no code of the services."""
 
 import asyncio
 import json

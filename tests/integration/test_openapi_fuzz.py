@@ -26,7 +26,7 @@ DOCUMENTS = Path(__file__).parents[2] / "docs" / "openapi"
 Operation = APIOperation[Any, Any, Any, Any]
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 SEED = 20_260_420
-EXAMPLES = {"get": 5, "post": 10}
+EXAMPLES = {"get": 3, "post": 7}
 
 calmly = settings(
     database=None,

@@ -145,7 +145,9 @@ async def test_a_wrong_body_is_422_and_points_at_the_mistake(ann: Person, body: 
     assert (await ann.get("/v1/lights")).json()["items"] == []
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"nonsense", b"[" * 5000, b'{"room": "\\ud800"}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff\xfe", b"nonsense", b"[" * 5000, b'{"room": "\\ud800"}', b'{"room": "a", "room": "b"}']
+)
 async def test_what_is_no_json_is_400(ann: Person, house: Served, body: bytes) -> None:
     headers = {"Authorization": f"Bearer {ann.token}", "Idempotency-Key": "k", "Content-Type": "application/json"}
     answer = await house.http.post("/v1/lights", content=body, headers=headers)

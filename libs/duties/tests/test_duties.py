@@ -14,15 +14,14 @@ from duties import (
     Duties,
     Roster,
     duties_id,
-    features,
     held,
     held_within,
     holder,
     holders,
     known_duties,
-    roles_on,
     roster_id,
 )
+from duties.features import features
 from duties.known import EndLearnt, Learn, LearnEnd, Learnt
 from events.kernel import News, derived_id
 from events.testing import scenarios
@@ -43,8 +42,6 @@ def test_a_duty_is_held_on_its_first_and_its_last_day_but_not_on_the_next() -> N
     brandt = Duties(person="l-brandt", assignments=(OPERATED_ERP,))
     days = [date(2023, 12, 31), date(2024, 1, 1), date(2025, 11, 30), date(2025, 12, 1)]
     assert [held(brandt, "service-operator", day, "SVC-ERP") for day in days] == [False, True, True, False]
-    assert roles_on(brandt, date(2025, 11, 30)) == ("service-operator",)
-    assert roles_on(brandt, date(2025, 12, 1)) == ()
 
 
 def test_a_role_for_one_service_says_nothing_about_others_but_a_role_for_all_holds_for_each() -> None:

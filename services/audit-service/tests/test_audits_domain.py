@@ -164,8 +164,8 @@ def test_who_operated_a_service_within_the_look_back_cannot_be_assigned_to_its_a
         "person": "l-brandt",
         "role": "service-operator",
         "service": "SVC-ERP",
-        "since": "2024-01-01",
-        "until": "2025-11-30",
+        "since": date(2024, 1, 1),
+        "until": date(2025, 11, 30),
     }
     change = ChangeTeam(lead="j-weiss", members=("l-brandt",), reason="More hands")
     given(planned()).knowing(facts).when(change).then_refused("l-brandt cannot audit SVC-ERP", rule="A-06", status=409)
@@ -485,9 +485,12 @@ def test_recipients_acknowledge_the_latest_revision_once() -> None:
 # --- A-14: what earlier audits left, and follow-up -------------------------------------------------------------------
 
 
-def earlier(name: str, status: Found, service: str | None, clause: str = "8.3.3") -> kernel.Found[Finding]:
+def earlier(
+    name: str, status: Found, service: str | None, clause: str = "8.3.3", edition: str = "ISO/IEC 20000-1:2018"
+) -> kernel.Found[Finding]:
     audit = derived_id("an earlier audit")
-    return found(name, Finding(status=status, number=name, audit=audit, clause=clause, service=service))
+    finding = Finding(status=status, number=name, audit=audit, edition=edition, clause=clause, service=service)
+    return found(name, finding)
 
 
 def item(name: str, service: str | None) -> kernel.Found[FollowUpItem]:
@@ -559,3 +562,78 @@ def test_what_is_stored_reads_back_as_it_was() -> None:
     assert tuple(codec.decode(*codec.encode(each)) for each in history) == history
     state = audits.fold(history)
     assert state_from_json(audits, to_json(state)) == state
+
+
+# --- other cases, worked out by hand ---------------------------------------------------------------------------------
+
+PROCESS_AUDIT = replace(ERP_AUDIT, scope=replace(ERP_AUDIT.scope, services=(), processes=("Service level management",)))
+
+
+def test_a_scope_of_processes_alone_reaches_every_service() -> None:
+    """Who manages service levels cannot audit service level management, for whichever service that is."""
+    plan = Plan(plan=PROCESS_AUDIT, lead="j-weiss")
+    for service in (None, "SVC-NET"):
+        facts = knowing_duties(duty("j-weiss", "service-level-manager", date(2024, 1, 1), service=service))
+        given().knowing(facts).when(plan).then_refused("service-level-manager", rule="A-06", status=409)
+    assert given().knowing(knowing_duties(WEISS_AUDITS)).when(plan).state.lead == "j-weiss"
+    nowhere = replace(PROCESS_AUDIT, scope=Scope())
+    facts = knowing_duties(BRANDT_OPERATED_ERP)
+    assert given().knowing(facts).when(Plan(plan=nowhere, lead="l-brandt")).refusal is None, "nothing is in scope yet"
+
+
+def test_a_scope_of_processes_alone_looks_at_the_earlier_findings_on_its_criteria_for_every_service() -> None:
+    of_mail, elsewhere = earlier("F-1", Found.ISSUED, "SVC-MAIL"), earlier("F-2", Found.ISSUED, "SVC-MAIL", "9.2")
+    of_2011 = earlier("F-3", Found.ISSUED, None, edition="ISO/IEC 20000-1:2011")
+    item_of_mail = item("CA-2", "SVC-MAIL")
+    left = left_by_earlier_audits(PROCESS_AUDIT, of_mail, elsewhere, of_2011)
+    facts = {**left, open_items(): (item_of_mail,)}
+    given(planned(PROCESS_AUDIT)).knowing(facts).when(Prepare()).then(
+        Prepared(previous_findings=(of_mail.id,), follow_up_items=(item_of_mail.id,))
+    )
+
+
+@pytest.mark.parametrize(
+    ("starts", "months", "last_day", "independent"),
+    [
+        (date(2028, 2, 29), 12, date(2027, 2, 27), True),  # twelve months before is 28 February 2027
+        (date(2028, 2, 29), 12, date(2027, 2, 28), False),
+        (date(2029, 2, 28), 12, date(2028, 2, 28), False),  # and before 28 February 2029 it is the 28th, not the 29th
+        (date(2029, 2, 28), 12, date(2028, 2, 27), True),
+        (date(2026, 8, 31), 6, date(2026, 2, 28), False),  # six months before 31 August there are 28 days
+        (date(2026, 8, 31), 6, date(2026, 2, 27), True),
+        (date(2026, 8, 31), 0, date(2026, 8, 31), False),  # without a look-back: who is in office on that day
+        (date(2026, 8, 31), 0, date(2026, 8, 30), True),
+    ],
+)
+def test_the_look_back_ends_on_a_day_that_there_is(
+    starts: date, months: int, last_day: date, independent: bool
+) -> None:
+    plan = replace(ERP_AUDIT, starts_on=starts, ends_on=starts, look_back_months=months)
+    facts = knowing_duties(replace(BRANDT_OPERATED_ERP, until=last_day))
+    on_that_day = given().at(f"{starts}T09:00:00+02:00").knowing(facts)
+    assert (on_that_day.when(Plan(plan=plan, lead="l-brandt")).refusal is None) is independent
+
+
+def test_whoever_joins_an_audit_that_takes_longer_is_looked_at_until_that_day() -> None:
+    """Planned until 24 April; on 4 May T. Keller, who manages the service since 1 May, is to join."""
+    facts = knowing_duties(duty("t-keller", "service-manager", date(2026, 5, 1)))
+    joins = ChangeTeam(lead="j-weiss", members=("t-keller",), reason="More hands")
+    late = given(*conducted).at("2026-05-04T09:00:00+02:00").knowing(facts)
+    late.when(joins).then_refused("service-manager for SVC-ERP since 2026-05-01", rule="A-06")
+    assert given(*conducted).knowing(facts).when(joins).refusal is None
+
+
+def test_a_second_correction_of_the_report_is_the_third_revision_and_is_acknowledged_anew() -> None:
+    facts = NOTHING_FOUND
+    correct = CorrectReport(recipients=("h-lindqvist", "m-ruiz"), summary="Two minor ones", reason="One was left out")
+    history: tuple[Any, ...] = (*in_follow_up, ReportAcknowledged(revision=1, by="h-lindqvist"), Closed())
+    for _ in range(2):
+        history = (*history, *given(*history).knowing(facts).when(correct).events)
+    audit = audits.fold(history)
+    assert [(each.revision, each.summary, each.acknowledged_by) for each in audit.reports] == [
+        (1, "One minor nonconformity", ("h-lindqvist",)),
+        (2, "Two minor ones", ()),
+        (3, "Two minor ones", ()),
+    ]
+    assert audit.status is Status.CLOSED
+    given(*history).acting("m-ruiz").when(AcknowledgeReport()).then(ReportAcknowledged(revision=3, by="m-ruiz"))

@@ -11,9 +11,12 @@ from contracts.improvement import CriterionBound, CriterionContradicted, Criteri
 from contracts.sla import CoverageCounted, OutageMeasured
 from events.kernel import News, derived_id
 from events.testing import scenarios
-from improvement_service.measures.domain import Keep, Take, measures, worst_in
+from improvement_service.measures.aggregate import measures
+from improvement_service.measures.commands import Keep, Take
+from improvement_service.measures.events import Contradicted, ReadingTaken, WatchStarted
 from improvement_service.measures.react import react
-from improvement_service.measures.state import Contradicted, Measured, Reading, ReadingTaken, Watch, WatchStarted
+from improvement_service.measures.state import Measured, worst_in
+from improvement_service.measures.values import Reading, Watch
 
 ACTION = derived_id("action")
 STARTS = datetime(2026, 7, 10, 8, tzinfo=UTC)

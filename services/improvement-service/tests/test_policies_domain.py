@@ -7,7 +7,8 @@ from contracts.audit import Grade
 from contracts.improvement import Source, SourceKind
 from events.kernel import derived_id
 from events.testing import scenarios
-from improvement_service.policies.domain import Adopt, Adopted, policies
+from improvement_service.policies.aggregate import policies
+from improvement_service.policies.domain import Adopt, Adopted
 from improvement_service.policies.rules import DEFAULT, Call, Grouping, Occasion, Priority, Rule, Step
 
 given = scenarios(policies, by="p-cio", at="2026-02-20T09:00:00+01:00")

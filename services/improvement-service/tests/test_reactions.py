@@ -24,7 +24,8 @@ from improvement_service.corrective_actions.aggregate import corrective_actions 
 from improvement_service.corrective_actions.lateness import deadline
 from improvement_service.corrective_actions.state import CorrectiveAction, Status
 from improvement_service.corrective_actions.values import Cause, Criterion, Method, Task, Verdict
-from improvement_service.policies.domain import Policies, Version, policies
+from improvement_service.policies.aggregate import policies
+from improvement_service.policies.domain import Policies, Version
 from improvement_service.policies.rules import DEFAULT, Call, Grouping, Policy, Priority, Rule
 
 TENANT = "meridian"

@@ -515,3 +515,69 @@ def test_states_and_events_hold_only_what_can_be_stored() -> None:
     assert [codec.decode(*codec.encode(each)) for each in history] == history
     state = given(*history).state
     assert state_from_json(risks, to_json(state)) == state
+
+
+# --- other cases, worked out by hand ---------------------------------------------------------------------------------
+
+
+def rated(likelihood: int, impact: int) -> Assess:
+    return replace(
+        ASSESS_12, inherent=Rating(likelihood=5, impact=5), current=Rating(likelihood=likelihood, impact=impact)
+    )
+
+
+def test_exactly_the_limit_is_watched_and_one_step_more_is_for_somebody_to_decide() -> None:
+    """The default limit is 9: 3 x 3 is not above it, 2 x 5 is."""
+    assert risks.fold(played(R017, rated(3, 3))).status is Status.MONITORED
+    assert risks.fold(played(R017, rated(2, 5))).status is Status.EVALUATED
+
+
+def test_an_acceptance_ends_with_its_day_also_when_the_clocks_change_on_it() -> None:
+    """25 October 2026 has 25 hours and ends at 23:00 UTC; 28 March 2027 has 23 and ends at 22:00 UTC."""
+    for until, ends in (
+        (date(2026, 10, 25), datetime(2026, 10, 25, 23, tzinfo=UTC)),
+        (date(2027, 3, 28), datetime(2027, 3, 28, 22, tzinfo=UTC)),
+    ):
+        accepted = risks.fold(played(R017, ASSESS_12, replace(ACCEPT, until=until)))
+        assert accepted.acceptance is not None
+        assert accepted.acceptance.expires_at == ends
+
+
+def test_an_acceptance_may_end_with_the_day_on_which_it_is_given_and_not_before() -> None:
+    on_1_june = given(*played(R017, ASSESS_12)).acting("p-lindqvist").at("2026-06-01T23:59:59+02:00")
+    assert names(on_1_june.when(replace(ACCEPT, until=date(2026, 6, 1)))) == ["Accepted"]
+    over = on_1_june.when(replace(ACCEPT, until=date(2026, 5, 31)))
+    over.then_refused("expired already", rule="K-05", status=422)
+
+
+def test_authority_lasts_until_the_end_of_the_last_day_of_the_duty() -> None:
+    last_day: dict[Need[Any], Any] = {duties_of("p-lindqvist"): (duty("p-lindqvist", "cio", until=date(2026, 6, 1)),)}
+    asked = given(*played(R017, ASSESS_12)).knowing(last_day).acting("p-lindqvist")
+    assert names(asked.at("2026-06-01T23:59:59+02:00").when(ACCEPT)) == ["Accepted"]
+    asked.at("2026-06-02T00:00:00+02:00").when(ACCEPT).then_refused("is for cio", rule="K-05", status=403)
+
+
+def test_a_risk_of_two_services_takes_authority_over_both_and_suffers_from_each() -> None:
+    """3 x 4 = 12; SVC-NET and SVC-ERP miss a target on one day: 4 x 4 = 16, 5 x 4 = 20; NET's second is none."""
+    history = played(replace(R017, services=("SVC-NET", "SVC-ERP")), ASSESS_12)
+    of_net, of_erp = (duty("p-lindqvist", "cio", service=each) for each in ("SVC-NET", "SVC-ERP"))
+    one: dict[Need[Any], Any] = {duties_of("p-lindqvist"): (of_net,)}
+    given(*history).knowing(one).acting("p-lindqvist").when(ACCEPT).then_refused("is for cio", rule="K-05")
+    held = replace(of_net.state, assignments=(*of_net.state.assignments, *of_erp.state.assignments))
+    both: dict[Need[Any], Any] = {duties_of("p-lindqvist"): (replace(of_net, state=held),)}
+    assert names(given(*history).knowing(both).acting("p-lindqvist").when(ACCEPT)) == ["Accepted"]
+    net, again = breach(), breach(name="SLA-3 evenings 2026-06")
+    levels = []
+    for news in (net, breach(service="SVC-ERP", name="SLA-1 availability 2026-06"), again):
+        history = [*history, *given(*history).when(news).events]
+        levels.append(risks.fold(history).level)
+    assert levels == [16, 20, 20]
+
+
+def test_the_day_of_a_breach_is_that_of_the_criterias_zone() -> None:
+    """12 June 23:59:59 in Berlin is 21:59:59 UTC; a second later it is the 13th there: two days, two steps."""
+    late, later = (datetime.fromisoformat(f"2026-06-12T{at}+00:00") for at in ("21:59:59", "22:00:00"))
+    history = played(R017, ASSESS_12, breach(late, "availability"), breach(later, "availability"))
+    assert risks.fold(history).level == 20
+    same = played(R017, ASSESS_12, breach(JUNE_12, "availability"), breach(late, "evenings"))
+    assert risks.fold(same).level == 16

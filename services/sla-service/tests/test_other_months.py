@@ -41,7 +41,11 @@ def outage(id: str, start: str, end: str | None = None, corrects: str | None = N
 
 def incident(id: str, opened: str, resolved: str | None, priority: str = "1", corrects: str | None = None) -> Incident:
     return Incident(
-        id=id, opened_at=at(opened), resolved_at=at(resolved) if resolved else None, priority=priority, corrects=corrects
+        id=id,
+        opened_at=at(opened),
+        resolved_at=at(resolved) if resolved else None,
+        priority=priority,
+        corrects=corrects,
     )
 
 
@@ -203,8 +207,8 @@ def test_where_a_version_with_a_last_day_has_an_agreed_successor_the_month_goes_
     """The first version ends with 15 April, the next begins on the 16th: April is one month with 43.2 min."""
     sla = world.in_force(*agree(AVAILABLE, effective_to=date(2026, 4, 15)))
     world.sleep_until("2026-04-10T12:00:00Z")
-    world.post("SVC-ERP", "monitor", outage("A", "2026-04-10T09:00", "2026-04-10T09:25"))
     amended(world, sla, date(2026, 4, 10), effective_from=date(2026, 4, 16), effective_to=None)
+    world.post("SVC-ERP", "monitor", outage("A", "2026-04-10T09:00", "2026-04-10T09:25"))
     world.until("2026-04-20T12:00:00Z")
     assert world.period(sla, "availability", "2026-04").stage is Stage.PROVISIONAL
     world.post("SVC-ERP", "monitor", outage("B", "2026-04-20T09:00", "2026-04-20T09:20"))
@@ -248,7 +252,7 @@ def test_100_percent_is_missed_by_one_and_at_risk_as_soon_as_that_one_is_known(w
     sla = world.in_force(*agree(ResolutionTarget(key="all", within=3600, percent=Decimal(100), at_risk_after=1)))
     world.sleep_until("2026-04-14T12:00:00Z")
     world.post("SVC-ERP", "desk", incident("1", "2026-04-14T08:00", "2026-04-14T09:00:01", "4"))
-    assert world.heard(TargetAtRisk)[0].at == at("2026-04-14T09:00:01")
+    assert world.heard(TargetAtRisk)[0].at == at("2026-04-14T09:00"), "when its hour was over"
     hits = [incident(f"h{n}", "2026-04-14T08:00", "2026-04-14T08:30") for n in range(9)]
     world.post("SVC-ERP", "desk", *hits)
     world.until("2026-05-01T00:00:00Z")
@@ -266,22 +270,30 @@ def test_an_incident_that_is_reopened_counts_once_by_its_last_resolution(world: 
     world.until("2026-05-02T00:00:00Z")
     april = world.period(sla, "p1", "2026-04")
     assert (april.figures.in_time, april.figures.misses, april.met) == (0, 1, True)
-    world.post(
-        "SVC-ERP", "desk", incident("1-done", "2026-04-30T08:00", "2026-05-01T09:00", corrects="1-reopened")
-    )
+    world.post("SVC-ERP", "desk", incident("1-done", "2026-04-30T08:00", "2026-05-01T09:00", corrects="1-reopened"))
     april = world.period(sla, "p1", "2026-04")
     assert (april.figures.in_time, april.figures.misses, april.figures.open) == (0, 1, ())
     assert world.period(sla, "p1", "2026-05").status is Status.ABSENT
 
 
-def test_a_correction_of_a_late_resolution_stays_in_the_month_of_the_resolution(world: Any, agree: History) -> None:
-    """Reported only when resolved, on 2 May; the minute of the resolution is put right: still a miss of May."""
-    sla = world.in_force(*agree(NO_MISS))
-    world.sleep_until("2026-05-03T00:00:00Z")
-    world.post("SVC-ERP", "desk", incident("1", "2026-04-29T20:00", "2026-05-02T20:00"))
-    world.post("SVC-ERP", "desk", incident("1b", "2026-04-29T20:00", "2026-05-02T20:05", corrects="1"))
-    assert world.period(sla, "p1", "2026-05").figures.misses == 1
-    assert world.period(sla, "p1", "2026-04").status is Status.ABSENT
+def test_a_correction_beside_the_sample_that_it_moves_to_another_month_takes_it_out_of_the_first(
+    world: Any, agree: History
+) -> None:
+    """A whole month is sent again at its end: 70 min of 31 March were on 1 April; one incident was reopened."""
+    sla = world.in_force(*agree(AVAILABLE, NO_MISS))
+    world.sleep_until("2026-04-30T12:00:00Z")
+    world.post(
+        "SVC-ERP",
+        "monitor",
+        outage("A", "2026-03-31T09:00", "2026-03-31T10:10"),
+        outage("A-moved", "2026-04-01T09:00", "2026-04-01T10:10", corrects="A"),
+        incident("1", "2026-03-31T22:00", "2026-03-31T23:00"),
+        incident("1-done", "2026-03-31T22:00", "2026-04-01T07:00", corrects="1"),
+    )
+    march, april = (world.period(sla, "availability", month).figures for month in ("2026-03", "2026-04"))
+    assert (march.down_seconds, april.down_seconds) == (0, 70 * 60)
+    march, april = (world.period(sla, "p1", month).figures for month in ("2026-03", "2026-04"))
+    assert (march.in_time, march.misses, april.in_time, april.misses) == (0, 0, 0, 1)
 
 
 def test_an_incident_of_another_priority_or_of_none_concerns_nobody(world: Any, agree: History) -> None:

@@ -1,6 +1,7 @@
 """Serves what a service declares: each act, each object, each list and history, and each fan-out, all in one way."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,7 +35,7 @@ from events.handling import Handler, Instruction, Stale
 from events.kernel import Found, Given, derived_id
 from events.store import tables as t
 from events.store.database import Database
-from events.store.port import Origin, Recorded
+from events.store.port import Origin, OutcomeUnknown, Recorded, Unavailable
 from events.store.postgres import PostgresStore
 
 AS_OF = {"type": "string", "format": "date-time", "description": "As it was recorded at this instant."}
@@ -150,13 +151,15 @@ class Objects:
 
     async def _answer(self, call: Call, recorded: Recorded) -> Response:
         """The object at the version that the command made: the same for every repetition."""
-        found = await self.machinery.handler.read(
-            self.routes.aggregate, call.tenant, recorded.stream, version=recorded.version
-        )
+        with _never_undone():
+            found = await self.machinery.handler.read(
+                self.routes.aggregate, call.tenant, recorded.stream, version=recorded.version
+            )
+            now = await self.shown.clock()
         headers = {**etag(found.version), **self._position(recorded)}
         if recorded.status == 201:
             headers["Location"] = f"/v1/{self.routes.path}/{recorded.stream}"
-        return as_json(self.shown.render(found, await self.shown.clock()), recorded.status, headers)
+        return as_json(self.shown.render(found, now), recorded.status, headers)
 
     def _position(self, recorded: Recorded) -> dict[str, str]:
         return {"Closeloop-Position": f"{self.machinery.service}:{recorded.position}"}
@@ -195,7 +198,8 @@ class Objects:
         for each in instructions:
             await handler.rehearse(each)
         await handler.handle(submission)
-        recorded = [await handler.handle(each) for each in instructions]
+        with _never_undone():
+            recorded = [await handler.handle(each) for each in instructions]
         done = AllDone(
             results=tuple(
                 Done(order=order.key, kind=each.kind, id=each.stream, version=each.version)
@@ -290,6 +294,15 @@ class Objects:
         if not entries and "cursor" not in call.request.query_params:
             self._require(0)
         return page(call, [dumped(each) for each in entries], cursor)
+
+
+@contextmanager
+def _never_undone() -> Iterator[None]:
+    """Something has been appended: what cannot be done now must not be told as "nothing was done"."""
+    try:
+        yield
+    except Unavailable as reason:
+        raise OutcomeUnknown(str(reason)) from reason
 
 
 def _instruction(call: Call, body: Body, id: UUID, order: Order) -> Instruction:

@@ -60,11 +60,6 @@ def held(duties: Duties, role: str, on: date, service: str | None = None) -> boo
     return any(each.role == role and each.touches(on, on) and each.covers(service) for each in duties.assignments)
 
 
-def roles_on(duties: Duties, on: date) -> tuple[str, ...]:
-    """The roles that the person holds on that day, for whatever service, in order of the alphabet."""
-    return tuple(sorted({each.role for each in duties.assignments if each.touches(on, on)}))
-
-
 def held_within(duties: Duties, service: str, first: date, last: date) -> Assignments:
     """What the person answered for, as to one service, on any day from `first` to `last` (look-back)."""
     return tuple(each for each in duties.assignments if each.touches(first, last) and each.covers(service))

@@ -1,14 +1,11 @@
 """Gathering what a decision needs from elsewhere in the service's own database, and noting the versions it used."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from events.kernel import Aggregate, AllWhere, Found, HolderOf, Need, NextNumber, RowsOf, StateOf
 from events.store.port import Loaded, Store
-
-if TYPE_CHECKING:
-    from events.handling import Handler
 
 LIMIT = 2000
 """How many streams one need may bring in; a domain that needs more needs another aggregate."""
@@ -20,8 +17,18 @@ class TooManyFound(Exception):
     """A need found more streams than a decision may weigh."""
 
 
+class Reader(Protocol):
+    """Reads other streams of the service, by today's code: the handler does."""
+
+    async def read(self, aggregate: Aggregate[Any, Any, Any], tenant: str, id: UUID) -> Found[Any]:
+        """The object as it is now."""
+
+    async def state_of(self, aggregate: Aggregate[Any, Any, Any], tenant: str, id: UUID, loaded: Loaded) -> Any:
+        """The state in a row."""
+
+
 async def gather(
-    handler: "Handler", store: Store, tenant: str, stream: Stream | None, needs: Iterable[Need[Any]]
+    reader: Reader, store: Store, tenant: str, stream: Stream | None, needs: Iterable[Need[Any]]
 ) -> tuple[dict[Need[Any], Any], dict[str, int]]:
     """(facts by need, versions used by "kind:id")."""
     facts: dict[Need[Any], Any] = {}
@@ -34,17 +41,17 @@ async def gather(
     for need in needs:
         match need:
             case StateOf():
-                found = await handler.read(need.aggregate, tenant, need.id)
+                found = await reader.read(need.aggregate, tenant, need.id)
                 facts[need] = note(need.aggregate.kind, found)
             case HolderOf():
                 held = await store.holder(tenant, need.key)
                 if held and held[0] == need.aggregate.kind:
-                    found = await handler.read(need.aggregate, tenant, held[1])
+                    found = await reader.read(need.aggregate, tenant, held[1])
                     facts[need] = note(need.aggregate.kind, found)
                 else:
                     facts[need] = None
             case AllWhere():
-                facts[need] = tuple(note(need.aggregate.kind, f) for f in await _all(handler, store, tenant, need))
+                facts[need] = tuple(note(need.aggregate.kind, f) for f in await _all(reader, store, tenant, need))
             case NextNumber():
                 facts[need] = await store.next_number(tenant, need.series, need.first)
             case RowsOf():
@@ -55,7 +62,7 @@ async def gather(
     return facts, used
 
 
-async def _all(handler: "Handler", store: Store, tenant: str, need: AllWhere[Any]) -> list[Found[Any]]:
+async def _all(reader: Reader, store: Store, tenant: str, need: AllWhere[Any]) -> list[Found[Any]]:
     aggregate = need.aggregate
     rows = await store.where(tenant, aggregate.kind, need.where, LIMIT + 1)
     if len(rows) > LIMIT:
@@ -64,6 +71,6 @@ async def _all(handler: "Handler", store: Store, tenant: str, need: AllWhere[Any
     for row in rows:
         loaded = Loaded(row.version, row.shape, row.state, now=None, recorded=None)  # type: ignore[arg-type]
         found.append(
-            Found(id=row.id, version=row.version, state=await handler.state_of(aggregate, tenant, row.id, loaded))
+            Found(id=row.id, version=row.version, state=await reader.state_of(aggregate, tenant, row.id, loaded))
         )
     return found

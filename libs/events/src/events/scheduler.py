@@ -26,7 +26,7 @@ class Scheduler:
         self._task: asyncio.Task[None] | None = None
         self._last_look = 0.0
         self.parked = 0
-        """Deadlines parked by this process since it started."""
+        """Deadlines that do not move on, as of the last look."""
 
     def start(self) -> None:
         """Begin to look."""
@@ -47,35 +47,40 @@ class Scheduler:
 
     async def look(self) -> int:
         """Handle everything that is due now; how many streams were due."""
+        return len(await self._round())
+
+    async def _round(self) -> list[bool]:
+        """Whether each stream that was due is done with."""
         found = [due for due in await self._store.due(BATCH) if due.kind in self._handler.aggregates]
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def one(due: DueStream) -> None:
+        async def one(due: DueStream) -> bool:
             async with gate:
-                await self._tell(due)
+                return await self._tell(due)
 
-        await asyncio.gather(*(one(due) for due in found))
-        return len(found)
+        told = await asyncio.gather(*(one(due) for due in found))
+        self.parked = await self._store.parked_deadlines()
+        return told
 
     async def _run(self) -> None:
         while True:
             try:
-                found = await self.look()
+                told = await self._round()
                 self._last_look = asyncio.get_running_loop().time()
             except (Unavailable, OutcomeUnknown) as reason:
                 log.warning("deadlines wait", reason=str(reason))
-                found = 0
+                told = []
             except Exception:
                 log.exception("scheduler failed")
-                found = 0
-            await asyncio.sleep(0 if found == BATCH else self._every)
+                told = []
+            await asyncio.sleep(0 if len(told) == BATCH and any(told) else self._every)
 
-    async def _tell(self, due: DueStream) -> None:
+    async def _tell(self, due: DueStream) -> bool:
         try:
             await self._handler.due(due)
         except (Unavailable, OutcomeUnknown):
-            return  # looked at again in a moment
+            return False  # looked at again in a moment
         except (DeadlineStuck, Refused, Exception) as bug:
             log.error("deadline parked", kind=due.kind, stream=str(due.stream), reason=str(bug))
             await self._store.park_deadline(due, f"{type(bug).__name__}: {bug}")
-            self.parked += 1
+        return True

@@ -60,6 +60,11 @@ Day = Annotated[date, AfterValidator(_sane_day)]
 Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
 
 
+def as_line(text: str) -> str:
+    """As much of a text as one Line holds."""
+    return text[:200]
+
+
 def day_of(at: datetime, zone: str) -> date:
     """The calendar day of an instant in a time zone."""
     return at.astimezone(ZoneInfo(zone)).date()

@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -83,7 +84,7 @@ def demo(context: typer.Context) -> None:
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def test(context: typer.Context) -> None:
     """Run every test, on servers that the tests start themselves. Further arguments go to pytest."""
-    raise typer.Exit(_tool("pytest", "-n", "2", *context.args))
+    raise typer.Exit(_tool("pytest", "-n", "2", "--dist", "loadfile", *context.args))
 
 
 @app.command()
@@ -106,8 +107,10 @@ def token(
     if not role and person not in identity.PERSONS:
         _fail(f"{person} has no roles of its own here: give at least one --role.")
     with _refusals():
+        if not data.exists():
+            _note(f"{data} is new, and so is its key: the token is for the services that `up` starts in that folder.")
         folder = data.absolute() if (data / "key.pem").exists() else data.absolute() / "identity"
-    print(identity.Identity(folder).ensure().mint(person, role or (), tenant))
+        print(identity.Identity(folder).ensure().mint(person, role or (), tenant))
 
 
 @app.command()
@@ -133,6 +136,8 @@ def dead_letters(
     letter: Annotated[str | None, typer.Argument(help="The id, for show, replay and drop.")] = None,
 ) -> None:
     """Messages that a service could not handle: look at them, try them again, or drop them (beside a running `up`)."""
+    if service not in SERVICE_PORTS:
+        _fail(f"There is no service {service}: give one of {', '.join(SERVICE_PORTS)}.")
     addresses = data / "addresses.json"
     if not addresses.exists():
         _fail(f"Nothing runs in {data}. Start it with `./closeloop up`.")
@@ -173,6 +178,8 @@ def _refusals() -> Iterator[None]:
         _fail(str(error))
     except PermissionError as error:
         _fail(f"{error.filename} belongs to somebody else. Choose another folder with --data DIR.")
+    except (FileExistsError, NotADirectoryError) as error:
+        _fail(f"{error.filename} is a file. Choose a folder with --data DIR.")
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
@@ -185,8 +192,13 @@ def _interrupt_once(_: int, __: FrameType | None) -> NoReturn:
 
 
 def _fail(message: str) -> NoReturn:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(message, style="red", markup=False)
+    _note(message, style="red")
     raise typer.Exit(1)
+
+
+def _note(message: str, style: str = "yellow") -> None:
+    """Beside what is printed for programs."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(message, style=style, markup=False)
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -213,14 +225,18 @@ def _welcome(stack: Stack) -> None:
     console.print("\nCloseloop is up.\n", style="green")
     for name, address in {**stack.addresses, "data": str(stack.folder)}.items():
         console.print(f"  {name:<12} {address}", markup=False)
-    audit = stack.services["audit"].url
+    taken = [str(port) for name, port in SERVICE_PORTS.items() if stack.services[name].port != port]
+    if taken:
+        console.print(f"\nPort {', '.join(taken)} is taken by another program; a free one is used.", style="yellow")
+    audit, process = stack.services["audit"].url, stack.services["audit"].child.pid
+    elsewhere = "" if stack.folder == default_data() else f" --data {shlex.quote(str(stack.folder))}"
     console.print("\nA first call, as the programme manager (the token is good for a day):\n")
     print(f'curl -H "Authorization: Bearer {stack.mint("p-okafor")}" {audit}/v1/audits')
     console.print(
         "\nThree things to try:",
         f"  1. Read what each service offers: {audit}/docs",
-        "  2. Act as somebody else: ./closeloop token p-weiss   (an auditor; p-ruiz is a service level manager)",
-        f"  3. Pull a plug: kill -9 {stack.services['audit'].child.pid}   and call again: nothing is lost",
+        f"  2. Act as somebody else: ./closeloop token p-weiss{elsewhere}   (auditor; p-ruiz: service level manager)",
+        f"  3. Pull a plug: kill -9 {process}   and call again: it is back in two seconds, and nothing is lost",
         f"\nAddresses are also in {stack.folder / 'addresses.json'}. Ctrl-C stops everything.",
         sep="\n",
         markup=False,

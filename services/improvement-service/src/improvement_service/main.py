@@ -1,7 +1,7 @@
 """The improvement service on one page."""
 
 from chassis.routes import Service
-from duties import features as duties
+from duties.features import features as duties
 from improvement_service import corrective_actions, measures, policies
 from improvement_service.permissions import ROLES
 

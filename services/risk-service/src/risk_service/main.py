@@ -1,13 +1,13 @@
 """The risk service on one page."""
 
-import duties
 from chassis.routes import Service
+from duties.features import features as duties
 from risk_service import criteria, risks, service_risks
 from risk_service.permissions import ROLES
 
 service = Service(
     name="risk",
     title="Closeloop risk service",
-    features=(criteria.feature, risks.feature, service_risks.feature, *duties.features),
+    features=(criteria.feature, risks.feature, service_risks.feature, *duties),
     permissions=ROLES,
 )

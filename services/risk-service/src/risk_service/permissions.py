@@ -7,14 +7,13 @@ READ = frozenset({"risk.read", "criteria.read", "duty.read"})
 KEEP = frozenset({"risk.register", "risk.assess", "risk.treat", "risk.review", "risk.close"})
 ACCEPT = frozenset({"risk.accept"})
 PUBLISH = frozenset({"criteria.publish"})
-OPERATE = frozenset({"events.read", "clock.move"})
 
 ROLES = {
     "reader": READ,
-    "auditor": READ | {"events.read"},
+    "auditor": READ,
     "risk-owner": READ | KEEP | ACCEPT,
     "risk-manager": READ | KEEP | ACCEPT | PUBLISH,
     "cio": READ | KEEP | ACCEPT | PUBLISH,
     "top-management": READ | ACCEPT | PUBLISH,
-    "operator": READ | OPERATE,
+    "operator": READ,
 }

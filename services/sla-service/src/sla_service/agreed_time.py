@@ -46,6 +46,12 @@ def intersection(some: Sequence[Span], others: Sequence[Span]) -> tuple[Span, ..
     return tuple(common)
 
 
+def shares_time(span: Span, others: Sequence[Span]) -> bool:
+    """Whether a span and others, which must be a union, have any time in common."""
+    began = bisect_left(others, span[1], key=lambda other: other[0])
+    return span[0] < span[1] and began > 0 and others[began - 1][1] > span[0]
+
+
 def seconds_in(spans: Iterable[Span]) -> Decimal:
     """How long these spans are together, if they do not overlap."""
     length = sum((end - start for start, end in spans), timedelta())

@@ -69,7 +69,8 @@ def _orders_for_outages(body: Measurements, given: Given) -> Iterator[Order]:
 
 def _orders_for_periods(body: Measurements, given: Given) -> Iterator[Order]:
     concerned: dict[Place, dict[str, Sample]] = {}
-    for sample, place in (*_places(body, given), *_places_of_the_corrected(body, given)):
+    placed = tuple(_places(body, given))
+    for sample, place in (*placed, *_places_of_the_corrected(body, placed, given)):
         concerned.setdefault(place, {})[sample.id] = sample
     numbers = {found.id: found.state.number for found in given[agreements_about(body.service)]}
     for (sla, target, month), samples in concerned.items():
@@ -107,8 +108,14 @@ def _months(sample: Sample, target: Target, version: Version, now: datetime) -> 
     return {month_of(counts_at(form, target), zone) for form in forms}
 
 
-def _places_of_the_corrected(body: Measurements, given: Given) -> Iterator[tuple[Sample, Place]]:
-    """Where the samples that are corrected were reported, so that they stop counting there."""
+def _places_of_the_corrected(
+    body: Measurements, placed: Sequence[tuple[Sample, Place]], given: Given
+) -> Iterator[tuple[Sample, Place]]:
+    """Where the samples that are corrected were reported, before or just now, so that they stop counting there."""
+    beside = {sample.corrects: sample for sample in _corrections(body)}
+    for sample, place in placed:
+        if sample.id in beside:
+            yield beside[sample.id], place
     corrections = {label(body.source, sample.corrects or ""): sample for sample in _corrections(body)}
     if corrections:
         for found in given[periods_of(body.service)]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 from events.kernel import Refused, Row, Unacceptable, value
-from events.words import Instant, Key, Line
+from events.words import Instant, Key, Line, as_line
 
 TABLE = "sample"
 
@@ -54,8 +54,8 @@ class Report:
 
 
 def label(source: str, id: str) -> str:
-    """How people name a sample; not longer than a Line."""
-    return f"{source}:{id}"[:200]
+    """How people name a sample."""
+    return as_line(f"{source}:{id}")
 
 
 def beginning(sample: Sample) -> datetime:

@@ -64,10 +64,11 @@ class NatsBroker:
         self._client = Client()
         self._connecting: asyncio.Task[None] | None = None
         self._connections = 0
+        self._gone = asyncio.Event()
 
     def start(self) -> None:
         """Connect in the background, for as long as it takes."""
-        self._connecting = asyncio.create_task(self._connect(), name="nats connection")
+        self._connecting = asyncio.create_task(self._stay_connected(), name="nats connection")
 
     async def stop(self) -> None:
         """Send what is under way, and close."""
@@ -169,8 +170,16 @@ class NatsBroker:
     async def subscribe(self, spec: DurableSpec) -> Subscription:
         return NatsSubscription(await self._asked(self._js.pull_subscribe_bind(spec.name, spec.stream)))
 
+    async def _stay_connected(self) -> None:
+        """Nats-py reconnects by itself, except where a server has sent it away (-ERR): then it closes for good."""
+        while True:
+            await self._connect()
+            await self._gone.wait()
+            log.warning("nats_sent_us_away", url=self._url)
+            await asyncio.sleep(0.5)
+
     async def _connect(self) -> None:
-        """Until it has worked once; from then on nats-py reconnects by itself."""
+        """Until it has worked once."""
         while True:
             client = Client()
             try:
@@ -183,13 +192,14 @@ class NatsBroker:
                     closed_cb=self._closed,
                     **OPTIONS | {"allow_reconnect": True, "max_reconnect_attempts": 1},
                 )
-            except (nats.errors.Error, OSError) as error:
+            except Exception as error:  # whatever it is: without a connection there is nothing to go on with
                 log.warning("nats_away", url=self._url, error=repr(error))
                 with suppress(Exception):
                     await client.close()
                 await asyncio.sleep(0.5)
                 continue
             client.options["max_reconnect_attempts"] = -1
+            self._gone.clear()
             self._client = client
             self._connections += 1
             return
@@ -201,6 +211,7 @@ class NatsBroker:
         log.warning("nats_disconnected")
 
     async def _closed(self) -> None:
+        self._gone.set()
         log.info("nats_closed")
 
     async def _reconnected(self) -> None:

@@ -59,7 +59,7 @@ class Relay:
         self._spec = StreamSpec(stream_name(service), stream_subject(service), settings.max_bytes, settings.replicas)
         self._holder = f"{service}-{secrets.token_hex(8)}"
         self._wake = asyncio.Event()
-        self._stopping = False
+        self._stopping = asyncio.Event()
         self._renewed = self._looked = 0.0
         self._seen: StreamInfo | None = None
         self.leads = False
@@ -72,12 +72,12 @@ class Relay:
 
     def stop(self) -> None:
         """End after the step under way."""
-        self._stopping = True
+        self._stopping.set()
         self._wake.set()
 
     async def run(self) -> None:
         """Lead whenever nobody else does."""
-        while not self._stopping:
+        while not self._stopping.is_set():
             self._pulse.beat()
             wait = self._settings.poll
             try:
@@ -94,7 +94,9 @@ class Relay:
                     log.warning("relay_held_up", why=str(trouble))
                 self._pulse.trouble = str(trouble)
                 wait = 1.0
-            await self._rest(wait)
+            with suppress(TimeoutError):  # not to be woken: each try to lead is a write, and appends may be many
+                async with asyncio.timeout(wait):
+                    await self._stopping.wait()
         self.leads = False
         with suppress(Unavailable, OutcomeUnknown):
             await self._outgoing.release(self._holder)
@@ -118,7 +120,7 @@ class Relay:
         if position is None:
             return
         position = await self._compared(epoch, position)
-        while not self._stopping and self._broker.connections == connections:
+        while not self._stopping.is_set() and self._broker.connections == connections:
             self._pulse.beat()
             if not await self._still_leading(epoch) or not await self._same_stream():
                 return
@@ -226,7 +228,7 @@ class Relay:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
-        if not self._stopping:
+        if not self._stopping.is_set():
             self._wake.clear()
 
 

@@ -71,7 +71,14 @@ class Watched:
             try:
                 await self.run()
                 return
+            except asyncio.CancelledError as error:
+                if self.task and self.task.cancelling():
+                    raise
+                await self._begin_again(error)  # not ours: a client that closes cancels what waits for its answers
             except Exception as error:
-                log.exception("task_failed", task=self.pulse.name)
-                self.pulse.trouble = f"failed, beginning again: {error!r}"
-                await asyncio.sleep(RESTART_AFTER)
+                await self._begin_again(error)
+
+    async def _begin_again(self, error: BaseException) -> None:
+        log.error("task_failed", task=self.pulse.name, exc_info=error)
+        self.pulse.trouble = f"failed, beginning again: {error!r}"
+        await asyncio.sleep(RESTART_AFTER)

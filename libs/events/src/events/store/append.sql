@@ -3,6 +3,9 @@
 -- The lock on `head` comes first, so positions are dense and in commit order whatever rolls back or is killed, and
 -- every check below is made under it. Checks in order: command id, version and shape, claims, side rows. A command
 -- that loses leaves nothing behind; one that decided for no events leaves only its record.
+--
+-- Every look is written so that only the index serves it, row by row: the plans are kept by the session, and one made
+-- while a table was small would read all of it when it is large.
 CREATE FUNCTION append(batch jsonb) RETURNS SETOF jsonb LANGUAGE plpgsql AS $$
 DECLARE
     top bigint;
@@ -49,7 +52,7 @@ BEGIN
         IF added > 0 THEN
             SELECT c.* INTO held FROM claims c
                 WHERE c.tenant = item->>'tenant'
-                  AND c.key IN (SELECT jsonb_array_elements_text(item->'claims'))
+                  AND c.key = ANY (ARRAY(SELECT jsonb_array_elements_text(item->'claims')))
                   AND (c.kind, c.stream) <> (item->>'kind', (item->>'stream')::uuid)
                 ORDER BY c.key LIMIT 1;
             IF FOUND THEN
@@ -59,10 +62,11 @@ BEGIN
             END IF;
 
             IF jsonb_array_length(item->'rows') > 0 THEN
-                SELECT s.* INTO clash FROM side_rows s
-                    JOIN jsonb_to_recordset(item->'rows') AS r(name text, source text, id text, body text)
-                      ON s.tenant = item->>'tenant' AND s.name = r.name AND s.source = r.source AND s.id = r.id
-                    WHERE s.body <> r.body LIMIT 1;
+                SELECT s.* INTO clash
+                    FROM jsonb_to_recordset(item->'rows') AS r(name text, source text, id text, body text)
+                    CROSS JOIN LATERAL (
+                        SELECT * FROM side_rows o WHERE o.tenant = item->>'tenant' AND o.name = r.name
+                            AND o.source = r.source AND o.id = r.id AND o.body <> r.body LIMIT 1) s LIMIT 1;
                 IF FOUND THEN
                     RETURN NEXT jsonb_build_object('is', 'row', 'name', clash.name, 'source', clash.source,
                         'id', clash.id);

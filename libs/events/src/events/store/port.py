@@ -201,3 +201,6 @@ class Store(Protocol):
 
     async def park_deadline(self, due: DueStream, reason: str) -> None:
         """Leave this deadline alone until its stream or the code changes."""
+
+    async def parked_deadlines(self) -> int:
+        """How many are left alone now, by whichever process."""

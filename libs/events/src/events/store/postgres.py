@@ -66,11 +66,17 @@ LOAD = text("""
 
 DUE = text("""
     SELECT s.tenant, s.kind, s.id, s.version, s.shape, s.deadline
-    FROM business_clock b CROSS JOIN states s
+    FROM states s
     LEFT JOIN parked_deadlines p ON (p.tenant, p.kind, p.stream, p.version, p.shape)
                                   = (s.tenant, s.kind, s.id, s.version, s.shape)
-    WHERE s.deadline <= clock_timestamp() + b.ahead AND p.tenant IS NULL
+    WHERE s.deadline <= (SELECT clock_timestamp() + b.ahead FROM business_clock b) AND p.tenant IS NULL
     ORDER BY s.deadline LIMIT :limit
+""")
+"""The clock stands in a query of its own: compared directly, a volatile value keeps the index from being used."""
+
+PARKED = text("""
+    SELECT count(*) AS parked FROM parked_deadlines p
+    JOIN states s ON (s.tenant, s.kind, s.id, s.version, s.shape) = (p.tenant, p.kind, p.stream, p.version, p.shape)
 """)
 
 PARK = text("""
@@ -86,10 +92,11 @@ NUMBER = text("""
 """)
 
 DIFFERING = text("""
-    SELECT s.name, s.source, s.id FROM side_rows s
-    JOIN jsonb_to_recordset(CAST(CAST(:rows AS text) AS jsonb)) AS r(name text, source text, id text, body text)
-      ON s.tenant = :tenant AND s.name = r.name AND s.source = r.source AND s.id = r.id
-    WHERE s.body <> r.body LIMIT 1
+    SELECT s.name, s.source, s.id
+    FROM jsonb_to_recordset(CAST(CAST(:rows AS text) AS jsonb)) AS r(name text, source text, id text, body text)
+    CROSS JOIN LATERAL (
+        SELECT * FROM side_rows o WHERE o.tenant = :tenant AND o.name = r.name AND o.source = r.source AND o.id = r.id
+            AND o.body <> r.body LIMIT 1) s LIMIT 1
 """)
 
 
@@ -178,6 +185,10 @@ class PostgresStore:
         """Remember the version and shape at which the deadline did not move on."""
         parameters = {name: getattr(due, name) for name in ("tenant", "kind", "stream", "version", "shape")}
         await self._ask(self._db.writes, PARK, {**parameters, "reason": reason})
+
+    async def parked_deadlines(self) -> int:
+        """Those whose stream and code have not changed since."""
+        return int((await self._ask(self._db.reads, PARKED))[0]["parked"])
 
     async def now(self) -> datetime:
         """Business time: the database's clock and the lead that a throwaway stack was given."""

@@ -18,6 +18,9 @@ from events.store.postgres import Unstorable
 
 log = structlog.get_logger(__name__)
 
+ROWS_AT_ONCE = 4000
+"""A batch takes up no more commands once it has so many side rows: it must be done well within `statement_timeout`."""
+
 
 @dataclass
 class Waiting:
@@ -97,7 +100,12 @@ class Writer:
         self.start()
 
     def _gather(self) -> list[Waiting]:
-        return [self._queue.popleft() for _ in range(min(len(self._queue), self._batch))]
+        batch: list[Waiting] = []
+        rows = 0
+        while self._queue and len(batch) < self._batch and rows < ROWS_AT_ONCE:
+            batch.append(self._queue.popleft())
+            rows += len(batch[-1].append.rows)
+        return batch
 
     async def _write(self, batch: list[Waiting]) -> None:
         """Write a batch until each of its commands has an answer. Never raises."""

@@ -30,8 +30,9 @@ from audit_service.audits.values import AuditPlan, Report, Result, Verdict
 from audit_service.evidence import refuse_unsound
 from audit_service.findings.state import SETTLED, STANDING, Finding
 from audit_service.findings.state import Status as Found
+from audit_service.turns import refuse_out_of_turn
 from contracts.audit import NONCONFORMITIES
-from events.kernel import Forbidden, Given, NotFound, Refused, Unacceptable
+from events.kernel import Forbidden, Given, Refused, Unacceptable
 from events.words import day_of
 
 BEFORE_START = (Status.PLANNED, Status.PREPARED)
@@ -58,7 +59,7 @@ TURN: Mapping[type, tuple[Status, ...]] = {
 
 
 def decide(audit: Audit, command: Command, given: Given) -> Sequence[Event]:  # noqa: C901 one line per command
-    _refuse_out_of_turn(audit, command)
+    refuse_out_of_turn("audit", audit.number, audit.status, TURN[type(command)], rule="A-05")
     match command:
         case Plan():
             return _plan(command, given)
@@ -92,20 +93,6 @@ def decide(audit: Audit, command: Command, given: Given) -> Sequence[Event]:  # 
             return _cancel(audit, reason, given)
 
 
-def _refuse_out_of_turn(audit: Audit, command: Command) -> None:
-    if audit.status in TURN[type(command)]:
-        return
-    if audit.status is Status.ABSENT:
-        raise NotFound("there is no such audit")
-    allowed = [str(status) for status in TURN[type(command)]]
-    raise Refused(
-        f"{audit.number} is {audit.status}; this step is taken in: {', '.join(allowed)}",
-        rule="A-05",
-        audit_status=str(audit.status),
-        allowed_in=allowed,
-    )
-
-
 # --- planning --------------------------------------------------------------------------------------------------------
 
 
@@ -125,7 +112,7 @@ def _plan(command: Plan, given: Given) -> Sequence[Event]:
 def _revise(audit: Audit, plan: AuditPlan, given: Given) -> Sequence[Event]:
     _refuse_impossible(plan)
     refuse_dependent(audit.team, plan, given)
-    return [events.Revised(plan=plan)] if plan != audit.plan else ()
+    return [events.Revised(plan=plan)] if plan != audit.plan else []
 
 
 def _refuse_impossible(plan: AuditPlan) -> None:
@@ -147,15 +134,17 @@ def _change_team(audit: Audit, command: ChangeTeam, given: Given) -> Sequence[Ev
 
 
 def _prepare(audit: Audit, given: Given) -> Sequence[Event]:
-    services = (None, *audit.plan.scope.services)
     found = {each.id: each.state for need in previous_findings(audit.plan) for each in given[need]}
     previous = [id for id, finding in found.items() if _is_previous(finding, audit)]
-    items = [each.id for each in given[open_items()] if each.state.service in services]
+    items = [each.id for each in given[open_items()] if audit.plan.scope.reaches(each.state.service)]
     return [events.Prepared(previous_findings=tuple(previous), follow_up_items=tuple(items))]
 
 
 def _is_previous(finding: Finding, audit: Audit) -> bool:
-    in_scope = finding.service is None or finding.service in audit.plan.scope.services
+    """On a service in scope, or on one of the criteria: by standard and edition, never by the number alone."""
+    scope = audit.plan.scope
+    judged = any((finding.edition, finding.clause) == (each.norm, each.clause) for each in audit.plan.criteria)
+    in_scope = finding.service in scope.services or (judged and scope.reaches(finding.service))
     return in_scope and finding.status in STANDING and finding.audit != audit.audit
 
 
@@ -189,7 +178,7 @@ def _gaps(audit: Audit) -> list[str]:
     content = {
         "objectives": plan.objectives,
         "criteria": plan.criteria,
-        "scope": scope.services or scope.processes or scope.sites,
+        "scope": scope.named,
         "period": scope.period_from and scope.period_to,
         "method": plan.method,
         "dates": plan.starts_on and plan.ends_on,
@@ -279,7 +268,7 @@ def _acknowledge_report(audit: Audit, given: Given) -> Sequence[Event]:
     if person not in latest.recipients:
         raise Forbidden(f"{person} is not among the recipients of revision {latest.revision}", rule="A-13")
     if person in latest.acknowledged_by:
-        return ()
+        return []
     return [events.ReportAcknowledged(revision=latest.revision, by=person)]
 
 

@@ -13,7 +13,7 @@ from audit_service.audits.state import Audit
 from audit_service.audits.values import AuditPlan
 from audit_service.role_holders.aggregate import duties_held_by
 from audit_service.role_holders.domain import spelled
-from duties.assignments import Assignment, held_within
+from duties.assignments import Assignment
 from events.kernel import Forbidden, Given, Refused
 from events.words import day_of
 
@@ -40,26 +40,30 @@ def months_before(day: date, months: int) -> date:
 
 
 def refuse_dependent(team: Iterable[str], plan: AuditPlan, given: Given, start: date | None = None) -> None:
-    """Refuse a team of which somebody answered for a service in scope, from the look-back to the audit's end."""
-    start = start or plan.starts_on or day_of(given.at, plan.zone)
-    first, last = months_before(start, plan.look_back_months), max(start, plan.ends_on or start)
-    for person in team:
+    """Refuse a team of which somebody answered for a service in scope, from the look-back to the audit's end.
+
+    An audit that takes longer than planned has not ended yet; one whose scope is still open has nobody's work in it.
+    """
+    today = day_of(given.at, plan.zone)
+    start = start or plan.starts_on or today
+    first, last = months_before(start, plan.look_back_months), max(start, plan.ends_on or start, today)
+    for person in team if plan.scope.named else ():
         duties = given.only(duties_held_by(person))
-        for service in plan.scope.services:
-            for duty in held_within(duties, service, first, last):
-                if duty.role in INVOLVED:
-                    raise _not_independent(duty, service, start, plan.look_back_months)
+        for duty in duties.assignments:
+            if duty.role in INVOLVED and duty.touches(first, last) and plan.scope.reaches(duty.service):
+                raise _not_independent(duty, plan, start)
 
 
-def _not_independent(duty: Assignment, service: str, start: date, months: int) -> Refused:
+def _not_independent(duty: Assignment, plan: AuditPlan, start: date) -> Refused:
+    service, months = duty.service or ", ".join(plan.scope.services) or "any service", plan.look_back_months
     return Refused(
         f"{duty.person} cannot audit {service} from {start}: {spelled(duty)}, within a look-back of {months} months",
         rule="A-06",
         person=duty.person,
         role=duty.role,
         service=service,
-        since=duty.since.isoformat(),
-        until=duty.until.isoformat() if duty.until else None,
+        since=duty.since,
+        until=duty.until,
     )
 
 

@@ -46,7 +46,7 @@ def needs(audit: Audit, command: Command) -> Iterable[Need[Any]]:
         case Close():
             return [findings_of(audit)]
         case _:
-            return ()
+            return []
 
 
 def _duties_of(*team: str) -> list[Need[Any]]:
@@ -64,7 +64,7 @@ def findings_of(audit: Audit) -> "AllWhere[Finding]":
 
 
 def previous_findings(plan: AuditPlan) -> "tuple[AllWhere[Finding], ...]":
-    """By service, and by clause for the findings that concern no single service."""
+    """By service, and by clause for the findings that concern no single service, or where the scope names none."""
     by_service = (_findings("service", service) for service in plan.scope.services)
     by_clause = (_findings("clause", clause) for clause in sorted({each.clause for each in plan.criteria}))
     return (*by_service, *by_clause)

@@ -11,13 +11,25 @@ from events.words import Count, Day, Key, Line, Person, Text, Zone
 
 @value
 class Scope:
-    """What is looked at: services, processes and sites, as they were in a period."""
+    """What is looked at: services, processes and sites, as they were in a period.
+
+    Processes or sites without services mean all that they are there for: every service.
+    """
 
     services: tuple[Key, ...] = ()
     processes: tuple[Line, ...] = ()
     sites: tuple[Line, ...] = ()
     period_from: Day | None = None
     period_to: Day | None = None
+
+    @property
+    def named(self) -> bool:
+        """Whether it was said at all what is looked at."""
+        return bool(self.services or self.processes or self.sites)
+
+    def reaches(self, service: str | None) -> bool:
+        """Whether a service lies in it; what concerns no single service (null) does."""
+        return service is None or not self.services or service in self.services
 
 
 @value

@@ -33,8 +33,9 @@ from audit_service.findings.events import (
 )
 from audit_service.findings.state import Finding, Status
 from audit_service.findings.values import CorrectiveAction, Dispute, Ruling, Standing, Verification
+from audit_service.turns import refuse_out_of_turn
 from contracts.audit import NONCONFORMITIES, Grade
-from events.kernel import Forbidden, Given, Need, NextNumber, NotFound, Refused, Unacceptable
+from events.kernel import Forbidden, Given, Need, NextNumber, Refused, Unacceptable
 
 NUMBER = NextNumber("F")
 
@@ -57,13 +58,13 @@ def needs(finding: Finding, command: Command) -> Iterable[Need[Any]]:
         case Verify(during=during) if looked_at := during or finding.audit:
             return [the_audit(looked_at)]
         case _:
-            return ()
+            return []
 
 
 def decide(finding: Finding, command: Command, given: Given) -> Sequence[Event]:
     if isinstance(command, FollowAction):
         return _follow_action(finding, command)
-    _refuse_out_of_turn(finding, command)
+    refuse_out_of_turn("finding", finding.number, finding.status, TURN[type(command)], rule="A-12")
     match command:
         case Raise():
             return _raise(command, given)
@@ -79,20 +80,6 @@ def decide(finding: Finding, command: Command, given: Given) -> Sequence[Event]:
             return _withdraw(finding, reason, given)
         case Verify():
             return _verify(finding, command, given)
-
-
-def _refuse_out_of_turn(finding: Finding, command: Command) -> None:
-    if finding.status in TURN[type(command)]:
-        return
-    if finding.status is Status.ABSENT:
-        raise NotFound("there is no such finding")
-    allowed = [str(status) for status in TURN[type(command)]]
-    raise Refused(
-        f"{finding.number} is {finding.status}; this step is taken in: {', '.join(allowed)}",
-        rule="A-12",
-        finding_status=str(finding.status),
-        allowed_in=allowed,
-    )
 
 
 # --- raising, amending -----------------------------------------------------------------------------------------------
@@ -195,9 +182,9 @@ def _withdraw(finding: Finding, reason: str, given: Given) -> Sequence[Event]:
 
 def _follow_action(finding: Finding, heard: FollowAction) -> Sequence[Event]:
     if finding.status is Status.ABSENT:
-        return ()
+        return []
     action = CorrectiveAction(action=heard.action, number=heard.number, standing=heard.standing, since=heard.at)
-    return () if action in finding.corrective_actions else [ActionFollowed(action=action)]
+    return [] if action in finding.corrective_actions else [ActionFollowed(action=action)]
 
 
 def _verify(finding: Finding, command: Verify, given: Given) -> Sequence[Event]:

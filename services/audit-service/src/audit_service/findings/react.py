@@ -38,7 +38,7 @@ def react(news: News) -> Iterable[Reaction]:
         case CorrectiveActionClosed(sources=sources):
             return _follow(news, sources, Standing.CLOSED_EFFECTIVE)
         case _:
-            return ()
+            return []
 
 
 def _follow(news: News, sources: Iterable[Source], standing: Standing) -> list[Reaction]:

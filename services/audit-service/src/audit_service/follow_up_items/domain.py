@@ -17,12 +17,6 @@ from events.kernel import Given, Need, NotFound, Refused, event, value
 from events.words import Key, Line, Person, Text
 
 
-class Status(StrEnum):
-    ABSENT = "absent"
-    OPEN = "open"
-    CONCLUDED = "concluded"
-
-
 class Cause(StrEnum):
     INEFFECTIVE = "ineffective"
     CLOSED = "closed"
@@ -46,14 +40,7 @@ class Conclusion:
     text: Text
 
 
-@value
-class FollowUpItem:
-    status: Status = Status.ABSENT
-    action: UUID | None = None
-    action_number: str = ""
-    service: Key | None = None
-    notes: tuple[Note, ...] = ()
-    conclusions: tuple[Conclusion, ...] = ()
+# --- commands --------------------------------------------------------------------------------------------------------
 
 
 @value
@@ -72,6 +59,12 @@ class Conclude:
     text: Text
 
 
+Command = TakeNote | Conclude
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
+
+
 @event("follow-up-noted")
 class Noted:
     action: UUID
@@ -85,12 +78,48 @@ class Concluded:
     conclusion: Conclusion
 
 
-Command = TakeNote | Conclude
 Event = Noted | Concluded
 
 
+# --- state -----------------------------------------------------------------------------------------------------------
+
+
+class Status(StrEnum):
+    ABSENT = "absent"
+    OPEN = "open"
+    CONCLUDED = "concluded"
+
+
+@value
+class FollowUpItem:
+    status: Status = Status.ABSENT
+    action: UUID | None = None
+    action_number: str = ""
+    service: Key | None = None
+    notes: tuple[Note, ...] = ()
+    conclusions: tuple[Conclusion, ...] = ()
+
+
+def evolve(item: FollowUpItem, happened: Event) -> FollowUpItem:
+    match happened:
+        case Noted(action=action, action_number=number, service=service, note=note):
+            return replace(
+                item,
+                status=Status.OPEN,
+                action=action,
+                action_number=number,
+                service=service,
+                notes=(*item.notes, note),
+            )
+        case Concluded(conclusion=conclusion):
+            return replace(item, status=Status.CONCLUDED, conclusions=(*item.conclusions, conclusion))
+
+
+# --- decisions -------------------------------------------------------------------------------------------------------
+
+
 def needs(_item: FollowUpItem, command: Command) -> Iterable[Need[Any]]:
-    return [the_audit(command.audit)] if isinstance(command, Conclude) else ()
+    return [the_audit(command.audit)] if isinstance(command, Conclude) else []
 
 
 def decide(item: FollowUpItem, command: Command, given: Given) -> Sequence[Event]:
@@ -103,7 +132,7 @@ def decide(item: FollowUpItem, command: Command, given: Given) -> Sequence[Event
 
 def _take_note(item: FollowUpItem, command: TakeNote) -> Sequence[Event]:
     if command.note in item.notes:
-        return ()
+        return []
     noted = Noted(
         action=command.action, action_number=command.action_number, service=command.service, note=command.note
     )
@@ -123,18 +152,3 @@ def _conclude(item: FollowUpItem, command: Conclude, given: Given) -> Sequence[E
     refuse_outsider(audit, given)
     conclusion = Conclusion(audit=command.audit, by=given.by.person, at=given.at, text=command.text)
     return [Concluded(conclusion=conclusion)]
-
-
-def evolve(item: FollowUpItem, happened: Event) -> FollowUpItem:
-    match happened:
-        case Noted(action=action, action_number=number, service=service, note=note):
-            return replace(
-                item,
-                status=Status.OPEN,
-                action=action,
-                action_number=number,
-                service=service,
-                notes=(*item.notes, note),
-            )
-        case Concluded(conclusion=conclusion):
-            return replace(item, status=Status.CONCLUDED, conclusions=(*item.conclusions, conclusion))

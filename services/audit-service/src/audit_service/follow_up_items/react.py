@@ -20,7 +20,7 @@ def react(news: News) -> Iterable[Reaction]:
             text = f"Verified as effective by {verifier}: see whether it lasts"
             return _note(news, found, Note(at=news.at, cause=Cause.CLOSED, cycle=cycle, text=text))
         case _:
-            return ()
+            return []
 
 
 def _note(news: News, sources: Iterable[Source], note: Note) -> list[Reaction]:

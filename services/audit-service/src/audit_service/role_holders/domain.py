@@ -8,6 +8,8 @@ from duties.assignments import Assignment, Duties, with_assignment, with_last_da
 from events.kernel import Given, NotFound, Refused, Unacceptable, event, value
 from events.words import Day, Key, Person, Role, Text
 
+# --- commands --------------------------------------------------------------------------------------------------------
+
 
 @value
 class Assign:
@@ -29,6 +31,12 @@ class End:
     reason: Text
 
 
+Command = Assign | End
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
+
+
 @event("role-assigned")
 class Assigned:
     assignment: Assignment
@@ -41,8 +49,21 @@ class Ended:
     reason: Text
 
 
-Command = Assign | End
 Event = Assigned | Ended
+
+
+# --- state -----------------------------------------------------------------------------------------------------------
+
+
+def evolve(holder: Duties, happened: Event) -> Duties:
+    match happened:
+        case Assigned(assignment=added):
+            return replace(holder, person=added.person, assignments=with_assignment(holder.assignments, added))
+        case Ended(assignment=assignment, until=until):
+            return replace(holder, assignments=with_last_day(holder.assignments, assignment, until))
+
+
+# --- decisions -------------------------------------------------------------------------------------------------------
 
 
 def decide(holder: Duties, command: Command, given: Given) -> Sequence[Event]:
@@ -62,10 +83,10 @@ def _assign(holder: Duties, command: Assign, given: Given) -> Sequence[Event]:
             raise Refused(
                 f"{command.person} already holds {spelled(other)}",
                 rule="P-01",
-                assignment=str(other.assignment),
+                assignment=other.assignment,
                 role=other.role,
-                since=other.since.isoformat(),
-                until=other.until.isoformat() if other.until else None,
+                since=other.since,
+                until=other.until,
             )
     assignment = Assignment(
         assignment=given.new_id("assignment"),
@@ -90,7 +111,7 @@ def _end(holder: Duties, command: End) -> Sequence[Event]:
     if command.until < held.since:
         raise Unacceptable(f"the last day {command.until} lies before the first, {held.since}", rule="P-01")
     if held.until == command.until:
-        return ()
+        return []
     if held.until and held.until < command.until:
         raise Refused(f"the assignment ended on {held.until}: assign the role anew to extend it", rule="P-01")
     return [Ended(assignment=command.assignment, until=command.until, reason=command.reason)]
@@ -100,11 +121,3 @@ def spelled(duty: Assignment) -> str:
     """A duty in words: `service-operator for SVC-ERP since 2024-01-01 until 2025-11-30`."""
     until = f" until {duty.until}" if duty.until else ""
     return f"{duty.role} for {duty.service or 'all services'} since {duty.since}{until}"
-
-
-def evolve(holder: Duties, happened: Event) -> Duties:
-    match happened:
-        case Assigned(assignment=added):
-            return replace(holder, person=added.person, assignments=with_assignment(holder.assignments, added))
-        case Ended(assignment=assignment, until=until):
-            return replace(holder, assignments=with_last_day(holder.assignments, assignment, until))

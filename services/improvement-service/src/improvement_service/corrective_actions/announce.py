@@ -10,14 +10,14 @@ from contracts.improvement import (
     CriterionReleased,
     SourceJoined,
 )
-from improvement_service.corrective_actions import events as e
+from improvement_service.corrective_actions import events
 from improvement_service.corrective_actions.state import CorrectiveAction
 from improvement_service.corrective_actions.values import Window
 
 
-def announce(action: CorrectiveAction, happened: e.Event) -> object | None:
+def announce(action: CorrectiveAction, happened: events.Event) -> object | None:
     match happened:
-        case e.Opened(entry=entry):
+        case events.Opened(entry=entry):
             return CorrectiveActionOpened(
                 number=action.number,
                 sources=action.sources,
@@ -25,19 +25,19 @@ def announce(action: CorrectiveAction, happened: e.Event) -> object | None:
                 due=entry.due,
                 owner_role=entry.owner_role,
             )
-        case e.Joined(entry=entry):
+        case events.Joined(entry=entry):
             return SourceJoined(number=action.number, source=entry.source)
-        case e.Implemented(window=window):
+        case events.Implemented(window=window):
             return _bound(action, window)
-        case e.WatchEnded(cycle=cycle):
+        case events.WatchEnded(cycle=cycle):
             return _released(action, cycle)
-        case e.Escalated():
+        case events.Escalated():
             return _escalated(action, happened)
-        case e.Reopened(cycle=cycle, reason=reason):
+        case events.Reopened(cycle=cycle, reason=reason):
             return CorrectiveActionReopened(number=action.number, cycle=cycle, sources=action.sources, reason=reason)
-        case e.Cancelled(by=by, reason=reason):
+        case events.Cancelled(by=by, reason=reason):
             return CorrectiveActionCancelled(number=action.number, sources=action.sources, approver=by, reason=reason)
-        case e.Closed(by=by):
+        case events.Closed(by=by):
             return CorrectiveActionClosed(
                 number=action.number,
                 cycle=action.cycle.number,
@@ -73,7 +73,7 @@ def _released(action: CorrectiveAction, cycle: int) -> CriterionReleased | None:
     return CriterionReleased(number=action.number, cycle=cycle, measure=criterion.measure, subject=criterion.subject)
 
 
-def _escalated(action: CorrectiveAction, reached: e.Escalated) -> CorrectiveActionEscalated:
+def _escalated(action: CorrectiveAction, reached: events.Escalated) -> CorrectiveActionEscalated:
     return CorrectiveActionEscalated(
         number=action.number,
         cycle=action.cycle.number,

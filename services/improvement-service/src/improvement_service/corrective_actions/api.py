@@ -1,4 +1,4 @@
-"""The HTTP interface of corrective actions; nobody opens one here, because policy does when something happened."""
+"""Corrective actions over HTTP; nobody opens one here, because policy does when something happened."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -7,7 +7,7 @@ from chassis.routes import Listing, Routes
 from contracts.improvement import Source
 from events.kernel import value
 from events.words import day_of
-from improvement_service.corrective_actions import commands as c
+from improvement_service.corrective_actions import commands
 from improvement_service.corrective_actions.aggregate import corrective_actions
 from improvement_service.corrective_actions.lateness import deadline, overdue
 from improvement_service.corrective_actions.state import CorrectiveAction, Status
@@ -117,28 +117,28 @@ routes = Routes(
 )
 routes.act(
     "owner",
-    c.Assign,
+    commands.Assign,
     permission="action.assign",
     summary="Name the person who answers for an action",
     example={"owner": "p-ruiz", "reason": "Holds the role of service level manager."},
 )
 routes.act(
     "corrections",
-    c.Contain,
+    commands.Contain,
     permission="action.work",
     summary="Record what was done about the effect",
     example={"correction": "Interim targets for SVC-MAIL agreed with Halden Bank by letter."},
 )
 routes.act(
     "need",
-    c.DecideNeed,
+    commands.DecideNeed,
     permission="action.work",
     summary="Decide whether the cause must be acted on",
     example={"needed": True, "rationale": "The same gap can leave any new service without an SLA."},
 )
 routes.act(
     "analyses",
-    c.Analyse,
+    commands.Analyse,
     permission="action.work",
     summary="Record the causes and how they were found",
     example={
@@ -155,7 +155,7 @@ routes.act(
 )
 routes.act(
     "extents",
-    c.CheckExtent,
+    commands.CheckExtent,
     permission="action.work",
     summary="Record whether the same exists or could occur elsewhere",
     example={
@@ -168,7 +168,7 @@ routes.act(
 )
 routes.act(
     "plans",
-    c.MakePlan,
+    commands.MakePlan,
     permission="action.work",
     summary="Propose tasks, and how their effect will be judged",
     example={
@@ -193,42 +193,42 @@ routes.act(
 )
 routes.act(
     "plan-decision",
-    c.DecidePlan,
+    commands.DecidePlan,
     permission="action.approve",
     summary="Approve a plan of somebody else, or send it back",
     example={"approved": True, "reason": "Removes the cause, and the criterion can be measured."},
 )
 routes.act(
     "completions",
-    c.Complete,
+    commands.Complete,
     permission="action.work",
     summary="Report an own task as done",
     example={"task": "task-1", "evidence": "SLA-7, SLA-8 and SLA-9 are signed and active."},
 )
 routes.act(
     "verification",
-    c.Verify,
+    commands.Verify,
     permission="action.verify",
     summary="Give the verdict on the effect",
     example={"verdict": "effective", "evidence": "The count of services without SLA stayed 0 for 60 days."},
 )
 routes.act(
     "extensions",
-    c.AskExtension,
+    commands.AskExtension,
     permission="action.work",
     summary="Ask for more time",
     example={"until": "2026-07-31", "reason": "TeleNord signs after its board meets on 2026-07-20."},
 )
 routes.act(
     "extension-decision",
-    c.DecideExtension,
+    commands.DecideExtension,
     permission="action.approve",
     summary="Give somebody else more time, or not",
     example={"approved": True, "reason": "The interim targets hold until then."},
 )
 routes.act(
     "cancellation-decision",
-    c.DecideCancellation,
+    commands.DecideCancellation,
     permission="action.approve",
     summary="Cancel an action whose sources are gone, or let it go on",
     example={"approved": True, "reason": "The finding was withdrawn after the dispute."},

@@ -1,4 +1,4 @@
-"""What may be asked of a corrective action: over HTTP by people, and by what other services announce."""
+"""What can be asked of a corrective action: by people over HTTP, and by what other services announce."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -52,6 +52,8 @@ class Contradict:
     read_at: datetime
     at: datetime
 
+
+FromOthers = Open | Regrade | Withdraw | Contradict
 
 # --- said by people --------------------------------------------------------------------------------------------------
 
@@ -155,12 +157,8 @@ class DecideCancellation:
     reason: Text
 
 
-Command = (
-    Open
-    | Regrade
-    | Withdraw
-    | Contradict
-    | Assign
+FromPeople = (
+    Assign
     | Contain
     | DecideNeed
     | Analyse
@@ -172,5 +170,6 @@ Command = (
     | AskExtension
     | DecideExtension
     | DecideCancellation
-    | Due
 )
+
+Command = FromOthers | FromPeople | Due

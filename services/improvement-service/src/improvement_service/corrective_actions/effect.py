@@ -10,19 +10,18 @@ from improvement_service.corrective_actions.commands import Contradict, Verify
 from improvement_service.corrective_actions.events import Closed, Event, Reopened, Verified, WatchEnded
 from improvement_service.corrective_actions.state import CorrectiveAction, Status
 from improvement_service.corrective_actions.values import Plan, Verdict, Verification, Window
-from improvement_service.corrective_actions.work import must_be, tasks_left
-from improvement_service.measures.domain import worst_in
-from improvement_service.measures.state import Measured
+from improvement_service.corrective_actions.work import refuse_unless, tasks_left
+from improvement_service.measures.state import Measured, worst_in
 
 
 def verify(action: CorrectiveAction, command: Verify, given: Given, measured: Measured) -> Sequence[Event]:
     _refuse_own_work(action, given.by.person)
     _refuse_before_time(action, given.at)
-    if command.verdict == Verdict.EFFECTIVE and action.cycle.plan is not None and action.cycle.window is not None:
+    if command.verdict is Verdict.EFFECTIVE and action.cycle.plan is not None and action.cycle.window is not None:
         _refuse_against_the_figures(action.cycle.plan, action.cycle.window, measured, given.at)
     verification = Verification(verdict=command.verdict, evidence=command.evidence, by=given.by.person, at=given.at)
     verified = Verified(verification=verification)
-    if command.verdict == Verdict.EFFECTIVE:
+    if command.verdict is Verdict.EFFECTIVE:
         return [verified, Closed(at=given.at, by=given.by.person)]
     return [verified, *reopen(action, given.at, command.evidence)]
 
@@ -40,15 +39,13 @@ def _refuse_own_work(action: CorrectiveAction, verifier: str) -> None:
 
 
 def _refuse_before_time(action: CorrectiveAction, at: datetime) -> None:
-    if action.status == Status.IMPLEMENTING:
+    if action.status is Status.IMPLEMENTING:
         left = [task.key for task in tasks_left(action)]
         raise Refused(f"not all tasks are done: {', '.join(left)}", rule="C-08", open=left)
-    must_be(action, Status.IMPLEMENTED, Status.VERIFYING)
+    refuse_unless(action, Status.IMPLEMENTED, Status.VERIFYING)
     window = action.cycle.window
     if window is not None and at < window.ends_at:
-        raise Refused(
-            f"too early: effect is measured until {window.earliest}", rule="C-09", earliest=window.earliest.isoformat()
-        )
+        raise Refused(f"too early: effect is measured until {window.earliest}", rule="C-09", earliest=window.earliest)
 
 
 def _refuse_against_the_figures(plan: Plan, window: Window, measured: Measured, at: datetime) -> None:
@@ -67,9 +64,9 @@ def _refuse_against_the_figures(plan: Plan, window: Window, measured: Measured, 
             f"the figures contradict: {in_words(criterion.measure, reading.name, figure, reading.since)}",
             rule="C-09",
             reading=reading.name,
-            value=str(figure),
-            threshold=str(criterion.threshold),
-            at=reading.since.isoformat(),
+            value=figure,
+            threshold=criterion.threshold,
+            at=reading.since,
         )
 
 
@@ -80,7 +77,7 @@ def contradict(action: CorrectiveAction, command: Contradict, given: Given) -> S
     """
     measured = action.status in (Status.IMPLEMENTED, Status.VERIFYING, Status.CLOSED)
     if command.action != given.stream or command.cycle != action.cycle.number or not measured:
-        return ()
+        return []
     words = in_words(command.measure, command.reading, command.value, command.read_at)
     return reopen(action, command.at, f"not effective: {words}, more than {command.threshold}")
 
@@ -103,4 +100,4 @@ def reopen(action: CorrectiveAction, at: datetime, reason: str) -> Sequence[Even
 def end_of_watch(action: CorrectiveAction) -> Sequence[Event]:
     """The measure need not watch this cycle any more, if it ever did."""
     watched = action.cycle.window is not None and action.cycle.plan is not None and action.cycle.plan.measured_by
-    return [WatchEnded(cycle=action.cycle.number)] if watched else ()
+    return [WatchEnded(cycle=action.cycle.number)] if watched else []

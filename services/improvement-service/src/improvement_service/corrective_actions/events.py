@@ -1,4 +1,4 @@
-"""What may have happened to a corrective action, as it is stored."""
+"""What has happened to a corrective action."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -63,7 +63,9 @@ class LetGo:
     """Nobody holds the source any more: the news is for nobody."""
 
 
-# --- from correction to effect ---------------------------------------------------------------------------------------
+SourceEvent = Opened | Joined | Regraded | SourceWithdrawn | AskedFor | LetGo
+
+# --- work ------------------------------------------------------------------------------------------------------------
 
 
 @event("owner-assigned")
@@ -116,6 +118,13 @@ class Completed:
     completion: Completion
 
 
+WorkEvent = (
+    Assigned | Contained | NeedDecided | Analysed | ExtentChecked | Planned | PlanApproved | PlanRejected | Completed
+)
+
+# --- effect ----------------------------------------------------------------------------------------------------------
+
+
 @event("corrective-action-implemented")
 class Implemented:
     window: Window
@@ -152,7 +161,9 @@ class Closed:
     by: Person
 
 
-# --- time ------------------------------------------------------------------------------------------------------------
+EffectEvent = Implemented | WindowEnded | Verified | WatchEnded | Reopened | Closed
+
+# --- lateness and cancellation ---------------------------------------------------------------------------------------
 
 
 @event("extension-asked")
@@ -178,9 +189,6 @@ class Escalated:
     overdue_days: int
 
 
-# --- cancellation ----------------------------------------------------------------------------------------------------
-
-
 @event("cancellation-refused")
 class CancellationRefused:
     by: Person
@@ -195,31 +203,6 @@ class Cancelled:
     reason: Text
 
 
-Event = (
-    Opened
-    | Joined
-    | Regraded
-    | SourceWithdrawn
-    | AskedFor
-    | LetGo
-    | Assigned
-    | Contained
-    | NeedDecided
-    | Analysed
-    | ExtentChecked
-    | Planned
-    | PlanApproved
-    | PlanRejected
-    | Completed
-    | Implemented
-    | WindowEnded
-    | Verified
-    | WatchEnded
-    | Reopened
-    | Closed
-    | ExtensionAsked
-    | ExtensionDecided
-    | Escalated
-    | CancellationRefused
-    | Cancelled
-)
+LatenessEvent = ExtensionAsked | ExtensionDecided | Escalated | CancellationRefused | Cancelled
+
+Event = SourceEvent | WorkEvent | EffectEvent | LatenessEvent

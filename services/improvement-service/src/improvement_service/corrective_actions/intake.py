@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from contracts.improvement import Source
 from duties import Roster, holder
@@ -30,7 +30,7 @@ def open_for(occasion: Occasion, policies: Policies, rosters: Rosters, number: i
     version = policies.in_force(occasion.at)
     entry = entry_for(occasion, version, rosters)
     if entry is None:
-        return ()
+        return []
     return [Opened(number=f"CA-{number}", entry=entry, group=version.policy.group_of(occasion.source) or None)]
 
 
@@ -40,11 +40,11 @@ def join(action: CorrectiveAction, command: Open, policies: Policies, rosters: R
     It also joins where the plan was made in the very moment in between: a source must not get lost.
     """
     if action.entry_of(command.occasion.source.id):
-        return ()
+        return []
     if action.status in OVER:
         raise Refused(f"{action.number}, which the source was to join, is over: replay it", rule="C-01")
     entry = entry_for(command.occasion, policies.in_force(command.occasion.at), rosters)
-    return [Joined(entry=entry)] if entry else ()
+    return [Joined(entry=entry)] if entry else []
 
 
 def entry_for(occasion: Occasion, version: Version, rosters: Rosters) -> Entry | None:
@@ -94,40 +94,48 @@ def regrade_unheld(command: Regrade, held: bool, policies: Policies, rosters: Ro
     occasion = command.occasion
     if held:
         return [AskedFor(source=occasion.source, at=occasion.at)]
-    had_an_action = policies.in_force(occasion.at).policy.call_for(replace(occasion, grade=command.previous_grade))
-    return () if had_an_action else open_for(occasion, policies, rosters, number)
+    # The version that judged the former grade is not known here: the source had an action for certain if all call.
+    had_an_action = policies.always_called_for(replace(occasion, grade=command.previous_grade))
+    return [] if had_an_action else open_for(occasion, policies, rosters, number)
 
 
 def regrade(action: CorrectiveAction, command: Regrade, policies: Policies, rosters: Rosters) -> Sequence[Event]:
-    """Priority and due date follow the new grade; the due date still counts from the day of the issue."""
+    """Priority and due date follow the new grade; the due date still counts from the day from which it did."""
     source = command.occasion.source
     before = action.entry_of(source.id) or action.former_entry_of(source.id)
     if before is None:
         return join(action, Open(occasion=command.occasion), policies, rosters)
     if action.status in OVER:
-        return ()
+        return []
     amended_at = command.occasion.at
     after = entry_for(command.occasion, policies.in_force(amended_at), rosters)
     if after is None:
         return _withdrawn(before, amended_at, command.reason)
-    due = day_of(before.at, after.terms.time_zone) + timedelta(days=after.due_days)
+    due = _counted_from(action, before, after.terms) + timedelta(days=after.due_days)
     entry = replace(after, occasion=before.occasion, at=before.at, due=due, original_due=before.original_due)
-    return [Regraded(entry=entry, at=amended_at, reason=command.reason)] if entry != before else ()
+    return [Regraded(entry=entry, at=amended_at, reason=command.reason)] if entry != before else []
+
+
+def _counted_from(action: CorrectiveAction, entry: Entry, terms: Terms) -> date:
+    """The day from which its days count: that of its issue, or in a later cycle that on which the cycle began."""
+    if action.cycle.number == 1:
+        return day_of(entry.at, terms.time_zone)
+    return entry.due - timedelta(days=entry.due_days)
 
 
 def withdraw_unheld(source: Source, command: Withdraw, held: bool) -> Sequence[Event]:
-    return [AskedFor(source=source, at=command.at)] if held else ()
+    return [AskedFor(source=source, at=command.at)] if held else []
 
 
 def withdraw(action: CorrectiveAction, command: Withdraw) -> Sequence[Event]:
     """The source leaves; if it was the last one, cancellation is asked for, and somebody must decide."""
     entry = action.entry_of(command.source.id)
     if entry is None or action.status in (Status.ABSENT, *OVER):
-        return ()
+        return []
     return _withdrawn(entry, command.at, command.reason)
 
 
 def _withdrawn(entry: Entry, at: datetime, reason: str) -> Sequence[Event]:
-    if entry.standing != Standing.STANDING:
-        return ()
+    if entry.standing is not Standing.STANDING:
+        return []
     return [SourceWithdrawn(source=entry.source.id, at=at, reason=reason)]

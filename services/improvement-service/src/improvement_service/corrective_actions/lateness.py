@@ -25,7 +25,7 @@ from improvement_service.corrective_actions.events import (
 from improvement_service.corrective_actions.intake import Rosters
 from improvement_service.corrective_actions.state import UNDER_WAY, CorrectiveAction, Status
 from improvement_service.corrective_actions.values import Extension
-from improvement_service.corrective_actions.work import must_be
+from improvement_service.corrective_actions.work import refuse_unless
 from improvement_service.policies.rules import Step
 
 # --- the clock -------------------------------------------------------------------------------------------------------
@@ -35,22 +35,28 @@ def deadline(action: CorrectiveAction) -> datetime | None:
     """The next instant at which something happens by itself."""
     if action.sought is not None:
         return action.sought_at
-    if action.status == Status.IMPLEMENTED and action.cycle.window is not None:
+    if action.status is Status.IMPLEMENTED and action.cycle.window is not None:
         return action.cycle.window.ends_at
     return next((instant for instant, _ in steps_ahead(action)), None)
 
 
 def steps_ahead(action: CorrectiveAction) -> Sequence[tuple[datetime, Step]]:
-    """The steps not yet reached, in order; no reminder is sent for a time before the ladder was set up."""
-    if action.status not in UNDER_WAY or action.due is None or action.ladder_from is None:
-        return ()
+    """The steps not yet reached, in order; no reminder is sent for a time before the due date was set."""
+    if action.status not in UNDER_WAY or action.due is None:
+        return []
     terms = action.terms
     instants = [(step.instant(action.due, terms.time_zone, terms.grace_days), step) for step in terms.ladder]
     return [
         (instant, step)
         for instant, step in instants
-        if step.key not in action.climbed and (step.days >= 0 or instant >= action.ladder_from)
+        if step.key not in action.climbed and (step.days >= 0 or instant >= _due_since(action))
     ]
+
+
+def _due_since(action: CorrectiveAction) -> datetime:
+    """Since when this is the due date: nobody could be told before."""
+    assert action.ladder_from is not None
+    return max([action.ladder_from, *(change.at for change in action.dues[-1:])])
 
 
 def overdue(action: CorrectiveAction, at: datetime) -> bool:
@@ -65,7 +71,7 @@ def fall_due(action: CorrectiveAction, given: Given, rosters: Rosters) -> Iterab
     if action.sought is not None:
         yield LetGo()
     window = action.cycle.window
-    if action.status == Status.IMPLEMENTED and window is not None and window.ends_at <= given.at:
+    if action.status is Status.IMPLEMENTED and window is not None and window.ends_at <= given.at:
         yield WindowEnded(at=window.ends_at)
     for instant, step in steps_ahead(action):
         if instant <= given.at:
@@ -78,12 +84,13 @@ def _escalated(action: CorrectiveAction, instant: datetime, step: Step, rosters:
     role = step.role or action.owner_role
     to = action.owner if step.role is None else None
     late = step.days + (action.terms.grace_days if step.days >= 0 else 0)
+    at = max(instant, _due_since(action))
     return Escalated(
         step=step.key,
-        at=instant,
+        at=at,
         due=action.due,
         to_role=role,
-        to=to or _holder(action, role, instant, rosters),
+        to=to or _holder(action, role, at, rosters),
         overdue_days=late,
     )
 
@@ -97,7 +104,7 @@ def _holder(action: CorrectiveAction, role: str, at: datetime, rosters: Rosters)
 
 
 def ask_extension(action: CorrectiveAction, command: AskExtension, given: Given) -> Sequence[Event]:
-    must_be(action, *UNDER_WAY, rule="C-10")
+    refuse_unless(action, *UNDER_WAY, rule="C-10")
     if given.by.person != action.owner:
         raise Forbidden("the owner asks for an extension", rule="C-10", owner=action.owner)
     if action.extension_asked is not None:
@@ -116,7 +123,7 @@ def decide_extension(
     asked, approver = action.extension_asked, given.by.person
     if asked is None:
         raise Refused("no extension is asked for", rule="C-10")
-    must_be(action, *UNDER_WAY, rule="C-10")
+    refuse_unless(action, *UNDER_WAY, rule="C-10")
     if approver in (action.owner, asked.by):
         raise Forbidden("somebody else than the owner decides about an extension", rule="C-10", owner=action.owner)
     _refuse_without_authority(action, given, rosters)

@@ -8,13 +8,12 @@ from contracts.improvement import CriterionContradicted, Source, SourceKind
 from contracts.risk import RiskAboveLimit
 from contracts.sla import BreachConfirmed
 from events.kernel import News, Reaction, derived_id
+from events.words import as_line
 from improvement_service.corrective_actions.aggregate import corrective_actions
 from improvement_service.corrective_actions.commands import Command, Contradict, Open, Regrade, Withdraw
 from improvement_service.policies.rules import Occasion
 
 HEARD = (FindingIssued, FindingAmended, FindingWithdrawn, BreachConfirmed, RiskAboveLimit, CriterionContradicted)
-LABEL = 200
-"""A label is one line, and the number of an agreement may fill one alone."""
 
 
 def react(news: News) -> Iterable[Reaction]:
@@ -54,7 +53,7 @@ def _finding(news: News, told: FindingIssued | FindingAmended) -> Occasion:
 
 
 def _breach(news: News, told: BreachConfirmed) -> Occasion:
-    label = f"{told.target} {told.month} {told.sla_number}"[:LABEL]
+    label = as_line(f"{told.target} {told.month} {told.sla_number}")
     return Occasion(
         source=Source(kind=SourceKind.BREACH, id=news.stream, label=label, service=told.service),
         event=news.event,

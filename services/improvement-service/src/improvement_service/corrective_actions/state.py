@@ -90,7 +90,7 @@ class CorrectiveAction:
     @property
     def cancellation_asked(self) -> bool:
         """All sources were withdrawn, and nobody has yet decided what becomes of the action."""
-        withdrawn = all(each.standing == Standing.WITHDRAWN for each in self.entries)
+        withdrawn = all(each.standing is Standing.WITHDRAWN for each in self.entries)
         return self.status not in (Status.ABSENT, *OVER) and withdrawn
 
     @property
@@ -114,7 +114,7 @@ def with_entries(action: CorrectiveAction, entries: Iterable[Entry], at: datetim
     All that follows from sources follows from them as a set, so the order in which they came does not matter.
     """
     ordered = sorted(entries, key=lambda each: (each.at, str(each.source.id)))
-    staying = [each for each in ordered if each.standing != Standing.WITHDRAWN] or ordered
+    staying = [each for each in ordered if each.standing is not Standing.WITHDRAWN] or ordered
     former = (*action.former, *(each for each in ordered if each not in staying))
     leading = min(staying, key=lambda each: each.weight)
     changed = replace(

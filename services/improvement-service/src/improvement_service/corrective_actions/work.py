@@ -42,13 +42,13 @@ from improvement_service.corrective_actions.values import (
     Task,
     Window,
 )
-from improvement_service.measures.state import measure_id
+from improvement_service.measures.aggregate import measure_id
 
 BLAME = ("human error", "lack of training", "operator error", "carelessness")
 """Causes that end an analysis too early when they stand alone (C-04)."""
 
 
-def must_be(action: CorrectiveAction, *allowed: Status, rule: str = "C-08") -> None:
+def refuse_unless(action: CorrectiveAction, *allowed: Status, rule: str = "C-08") -> None:
     if action.status not in allowed:
         wanted = " or ".join(allowed)
         raise Refused(f"{action.number} is {action.status}; this needs it {wanted}", rule=rule, status=action.status)
@@ -61,20 +61,20 @@ def assign(action: CorrectiveAction, command: Assign) -> Sequence[Event]:
     if plan is not None and plan.criterion.verifier == command.owner:
         raise Refused(f"{command.owner} is to verify the effect and cannot own the action", rule="C-09")
     if action.appointed and action.owner == command.owner:
-        return ()
+        return []
     return [Assigned(owner=command.owner, reason=command.reason)]
 
 
 def contain(action: CorrectiveAction, command: Contain, given: Given) -> Sequence[Event]:
-    must_be(action, Status.OPENED, Status.CONTAINED, rule="C-02")
+    refuse_unless(action, Status.OPENED, Status.CONTAINED, rule="C-02")
     return [Contained(correction=Correction(what=command.correction, by=given.by.person, at=given.at))]
 
 
 def decide_need(action: CorrectiveAction, command: DecideNeed, given: Given) -> Sequence[Event]:
     if action.correction_only:
-        must_be(action, Status.VERIFYING, rule="C-03")
+        refuse_unless(action, Status.VERIFYING, rule="C-03")
     else:
-        must_be(action, Status.OPENED, Status.CONTAINED, Status.ANALYSED, rule="C-03")
+        refuse_unless(action, Status.OPENED, Status.CONTAINED, Status.ANALYSED, rule="C-03")
     if not command.needed and not action.corrections:
         raise Refused("a correction alone is enough only once there is one", rule="C-03")
     need = Need(needed=command.needed, rationale=command.rationale, by=given.by.person, at=given.at)
@@ -82,7 +82,7 @@ def decide_need(action: CorrectiveAction, command: DecideNeed, given: Given) -> 
 
 
 def analyse(action: CorrectiveAction, command: Analyse, given: Given) -> Sequence[Event]:
-    must_be(action, Status.CONTAINED, Status.ANALYSED, rule="C-04")
+    refuse_unless(action, Status.CONTAINED, Status.ANALYSED, rule="C-04")
     if action.cycle.need is None:
         raise Refused("first decide whether the cause must be acted on, and why", rule="C-03")
     if not command.causes or not command.chain:
@@ -107,7 +107,9 @@ def _flags(causes: Sequence[Cause]) -> tuple[str, ...]:
 
 
 def check_extent(action: CorrectiveAction, command: CheckExtent, given: Given) -> Sequence[Event]:
-    must_be(action, Status.CONTAINED, Status.ANALYSED, Status.PLANNED, rule="C-05")
+    refuse_unless(action, Status.CONTAINED, Status.ANALYSED, Status.PLANNED, rule="C-05")
+    if command.exists_elsewhere and not (command.services or command.links):
+        raise Unacceptable("where the same exists elsewhere, name the services or link what was found", rule="C-05")
     extent = Extent(
         exists_elsewhere=command.exists_elsewhere,
         could_occur=command.could_occur,
@@ -124,7 +126,7 @@ def check_extent(action: CorrectiveAction, command: CheckExtent, given: Given) -
 
 
 def make_plan(action: CorrectiveAction, command: MakePlan, given: Given) -> Sequence[Event]:
-    must_be(action, Status.ANALYSED, Status.PLANNED, rule="C-06")
+    refuse_unless(action, Status.ANALYSED, Status.PLANNED, rule="C-06")
     _refuse_bad_tasks(action, command.tasks)
     _refuse_bad_criterion(command.criterion)
     criterion = command.criterion
@@ -166,7 +168,7 @@ def _refuse_twins(keys: list[str], *, rule: str) -> None:
 
 
 def decide_plan(action: CorrectiveAction, command: DecidePlan, given: Given) -> Sequence[Event]:
-    must_be(action, Status.PLANNED)
+    refuse_unless(action, Status.PLANNED)
     plan = action.cycle.plan
     assert plan is not None
     if given.by.person == plan.by:
@@ -179,7 +181,7 @@ def decide_plan(action: CorrectiveAction, command: DecidePlan, given: Given) -> 
 
 
 def complete(action: CorrectiveAction, command: Complete, given: Given) -> Sequence[Event]:
-    must_be(action, Status.IMPLEMENTING)
+    refuse_unless(action, Status.IMPLEMENTING)
     open_tasks = {task.key: task for task in tasks_left(action)}
     if command.task not in open_tasks:
         raise Refused(f"{command.task} is no open task", rule="C-06", open=sorted(open_tasks))

@@ -1,7 +1,7 @@
-"""The HTTP interface of measures: for readers only, because readings come from the SLA service."""
+"""Measures over HTTP: for readers only, because readings come from the SLA service."""
 
 from chassis.routes import Listing, Routes
-from improvement_service.measures.domain import measures
+from improvement_service.measures.aggregate import measures
 
 routes = Routes(
     aggregate=measures,

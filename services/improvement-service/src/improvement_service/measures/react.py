@@ -7,8 +7,9 @@ from decimal import Decimal
 from contracts.improvement import CriterionBound, CriterionReleased, Measure
 from contracts.sla import CoverageCounted, OutageMeasured
 from events.kernel import News, Reaction
-from improvement_service.measures.domain import Keep, Release, Take, measures
-from improvement_service.measures.state import Reading, Watch, measure_id, minutes
+from improvement_service.measures.aggregate import measure_id, measures
+from improvement_service.measures.commands import Keep, Release, Take
+from improvement_service.measures.values import Reading, Watch, minutes
 
 HEARD = (OutageMeasured, CoverageCounted, CriterionBound, CriterionReleased)
 

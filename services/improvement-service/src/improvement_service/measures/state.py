@@ -1,4 +1,4 @@
-"""What is known of a measure: its readings, and the watches that actions keep on it."""
+"""What is known of a measure now: its readings, and the watches that actions keep on it."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -6,43 +6,13 @@ from decimal import Decimal
 from uuid import UUID
 
 from contracts.improvement import Measure
-from events.kernel import derived_id, event, value
-from events.words import Count, Key, Line
+from events.kernel import value
+from events.words import Key
+from improvement_service.measures.events import Contradicted, Event, ReadingTaken, WatchReleased, WatchStarted
+from improvement_service.measures.values import Reading, Watch
 
 KEPT_FOR = timedelta(days=400)
 """How long readings and windows stay after the newest reading: an outage may be reported as late as that."""
-
-
-@value
-class Reading:
-    """An outage (`value` in minutes, from `since` until as far as is known) or a count (in force until the next)."""
-
-    name: Line
-    since: datetime
-    until: datetime
-    value: Decimal
-    ongoing: bool = False
-
-    def length_by(self, at: datetime) -> Decimal:
-        """The value, at least: an outage that is still open goes on lasting."""
-        return max(self.value, minutes(at - self.since)) if self.ongoing else self.value
-
-
-@value
-class Watch:
-    """In this window, the measure must not exceed the threshold, or the action has not been effective."""
-
-    action: UUID
-    cycle: Count
-    threshold: Decimal
-    starts_at: datetime
-    ends_at: datetime
-    contradicted: bool = False
-
-    def contradicted_by(self, reading: Reading) -> bool:
-        """Whether a reading, as far as it is certain, lies above the threshold inside the window."""
-        reaches_in = reading.until > self.starts_at or reading.since >= self.starts_at
-        return reading.value > self.threshold and reading.since < self.ends_at and reaches_in
 
 
 @value
@@ -59,52 +29,6 @@ class Measured:
 
     def watch(self, action: UUID, cycle: int) -> Watch | None:
         return next((each for each in self.watches if (each.action, each.cycle) == (action, cycle)), None)
-
-
-def minutes(length: timedelta) -> Decimal:
-    """A length in minutes, exact where four decimals can say it."""
-    exact = Decimal(int(length.total_seconds())) / 60
-    return exact if exact == round(exact, 4) else round(exact, 4)
-
-
-def measure_id(tenant: str, measure: Measure, subject: str | None) -> UUID:
-    return derived_id("measure", tenant, measure, subject or "")
-
-
-# --- events ----------------------------------------------------------------------------------------------------------
-
-
-@event("reading-taken")
-class ReadingTaken:
-    measure: Measure
-    subject: Key | None
-    reading: Reading
-
-
-@event("watch-started")
-class WatchStarted:
-    measure: Measure
-    subject: Key | None
-    watch: Watch
-
-
-@event("criterion-contradicted")
-class Contradicted:
-    action: UUID
-    cycle: Count
-    reading: Line
-    value: Decimal
-    threshold: Decimal
-    at: datetime
-
-
-@event("watch-released")
-class WatchReleased:
-    action: UUID
-    cycle: Count
-
-
-Event = ReadingTaken | WatchStarted | Contradicted | WatchReleased
 
 
 def evolve(measured: Measured, happened: Event) -> Measured:
@@ -133,3 +57,25 @@ def _without_the_outdated(measured: Measured) -> Measured:
     recent = [each for each in measured.readings if each.until >= floor]
     before = [each for each in measured.readings if each.until < floor]
     return replace(measured, watches=watches, readings=(*before[-1:], *recent))
+
+
+# --- what a verdict needs to know ------------------------------------------------------------------------------------
+
+
+def worst_in(
+    measured: Measured, starts_at: datetime, ends_at: datetime, at: datetime
+) -> tuple[Reading, Decimal] | None:
+    """The reading that speaks most against an action, with its value as it is known at `at`; None without readings.
+
+    For counts this includes the one that was in force when the window began.
+    """
+    inside = [each for each in measured.readings if each.since < ends_at and _reaches(measured, each, starts_at)]
+    return max(((each, each.length_by(at)) for each in inside), key=lambda found: found[1], default=None)
+
+
+def _reaches(measured: Measured, reading: Reading, starts_at: datetime) -> bool:
+    if reading.since >= starts_at or reading.until > starts_at or reading.ongoing:
+        return True
+    if measured.measure != Measure.SERVICES_WITHOUT_SLA:
+        return False
+    return not any(reading.since < each.since <= starts_at for each in measured.readings)

@@ -1,11 +1,12 @@
-"""The HTTP interface of the policy: read what is in force, and put a new version in force."""
+"""The policy over HTTP: what is in force, and how a new version comes in force."""
 
 from datetime import datetime
 from typing import Any
 
 from chassis.routes import Routes
 from events.kernel import value
-from improvement_service.policies.domain import Adopt, Policies, Version, policies
+from improvement_service.policies.aggregate import policies
+from improvement_service.policies.domain import Adopt, Policies, Version
 from improvement_service.policies.rules import Policy
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from contracts.audit import NONCONFORMITIES
-from events.kernel import Aggregate, AllWhere, Found, Given, Unacceptable, event, value
+from events.kernel import Given, Unacceptable, event, value
 from events.words import Person, Text
-from improvement_service.policies.rules import DEFAULT, Policy
+from improvement_service.policies.rules import DEFAULT, Occasion, Policy
 
 # --- commands --------------------------------------------------------------------------------------------------------
 
@@ -59,7 +59,25 @@ class Policies:
 
     def in_force(self, at: datetime) -> Version:
         """The version by which something that happened at this business time is judged, however late it is heard."""
-        return next(each for each in reversed(self.versions) if each.since is None or each.since <= at)
+        return self._until(at)[-1]
+
+    def always_called_for(self, occasion: Occasion) -> bool:
+        """Whether every version until then calls for an action."""
+        return all(each.policy.call_for(occasion) for each in self._until(occasion.at))
+
+    def _until(self, at: datetime) -> tuple[Version, ...]:
+        return tuple(each for each in self.versions if each.since is None or each.since <= at)
+
+
+def evolve(policies: Policies, happened: Adopted) -> Policies:
+    version = Version(
+        version=happened.version,
+        since=happened.since,
+        policy=happened.policy,
+        reason=happened.reason,
+        by=happened.by,
+    )
+    return Policies(versions=(*policies.versions, version))
 
 
 # --- decisions -------------------------------------------------------------------------------------------------------
@@ -67,7 +85,7 @@ class Policies:
 
 def decide(policies: Policies, command: Adopt, given: Given) -> Sequence[Adopted]:
     if command.policy == policies.latest.policy:
-        return ()
+        return []
     _refuse_nonsense(command.policy)
     return [
         Adopted(
@@ -92,29 +110,3 @@ def _refuse_nonsense(policy: Policy) -> None:
             raise Unacceptable(f"a finding graded {rule.grade} never forces a corrective action", rule="A-10")
     if not policy.extension_approvers:
         raise Unacceptable("somebody must be able to decide about extensions", rule="C-10")
-
-
-def evolve(policies: Policies, happened: Adopted) -> Policies:
-    version = Version(
-        version=happened.version,
-        since=happened.since,
-        policy=happened.policy,
-        reason=happened.reason,
-        by=happened.by,
-    )
-    return Policies(versions=(*policies.versions, version))
-
-
-policies = Aggregate[Policies, Adopt, Adopted](
-    kind="policy", initial=Policies(), decide=decide, evolve=evolve, events=(Adopted,)
-)
-
-
-# --- what a decision elsewhere needs to know -------------------------------------------------------------------------
-
-THE_POLICY: AllWhere[Policies] = AllWhere(policies)
-"""The need for the tenant's policy; `policies_from(given[THE_POLICY])` reads what was found."""
-
-
-def policies_from(found: tuple[Found[Policies], ...]) -> Policies:
-    return found[0].state if found else policies.initial

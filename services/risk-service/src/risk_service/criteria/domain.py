@@ -54,7 +54,7 @@ class Criteria:
         return next((band for band in reversed(self.bands) if band.approver in roles), None)
 
 
-# --- commands and events ---------------------------------------------------------------------------------------------
+# --- commands --------------------------------------------------------------------------------------------------------
 
 
 @value
@@ -63,6 +63,9 @@ class Publish:
 
     criteria: Criteria
     reason: Text
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
 
 
 @event("criteria-published")
@@ -92,8 +95,21 @@ class InForce:
     versions: tuple[Published, ...] = ()
 
 
+def evolve(in_force: InForce, published: Published) -> InForce:
+    return replace(
+        in_force,
+        status=Status.PUBLISHED,
+        version=published.version,
+        criteria=published.criteria,
+        versions=(*in_force.versions, published),
+    )
+
+
+# --- decisions -------------------------------------------------------------------------------------------------------
+
+
 def decide(in_force: InForce, command: Publish, given: Given) -> Sequence[Published]:
-    _check_bands(command.criteria.bands)
+    _refuse_disordered_bands(command.criteria.bands)
     published = Published(
         version=in_force.version + 1,
         criteria=command.criteria,
@@ -104,7 +120,7 @@ def decide(in_force: InForce, command: Publish, given: Given) -> Sequence[Publis
     return [published]
 
 
-def _check_bands(bands: Sequence[Band]) -> None:
+def _refuse_disordered_bands(bands: Sequence[Band]) -> None:
     if not bands or bands[-1].up_to != HIGHEST:
         raise Unacceptable(f"the last band must reach up to {HIGHEST}, the highest level", rule="K-01")
     for lower, upper in pairwise(bands):
@@ -117,13 +133,3 @@ def _check_bands(bands: Sequence[Band]) -> None:
             raise Unacceptable(
                 "a higher band must not be reviewed less often", rule="K-06", lower=lower.name, upper=upper.name
             )
-
-
-def evolve(in_force: InForce, published: Published) -> InForce:
-    return replace(
-        in_force,
-        status=Status.PUBLISHED,
-        version=published.version,
-        criteria=published.criteria,
-        versions=(*in_force.versions, published),
-    )

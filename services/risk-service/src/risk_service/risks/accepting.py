@@ -17,8 +17,8 @@ from risk_service.risks.values import Kind
 def accept(risk: Risk, accept: Accept, given: Given) -> Sequence[Accepted]:
     in_force = given.only(CRITERIA)
     today = day_of(given.at, in_force.criteria.zone)
-    _check_assessment(risk, accept)
-    _check_independence(risk, accept, given)
+    _refuse_out_of_date(risk, accept)
+    _refuse_own_risk(risk, accept, given)
     authority = _authority(risk, accept, in_force.criteria, given, today)
     if accept.until < today:
         raise Unacceptable("the acceptance would have expired already", rule="K-05", until=accept.until)
@@ -36,7 +36,7 @@ def accept(risk: Risk, accept: Accept, given: Given) -> Sequence[Accepted]:
     return [accepted]
 
 
-def _check_assessment(risk: Risk, accept: Accept) -> None:
+def _refuse_out_of_date(risk: Risk, accept: Accept) -> None:
     if risk.kind is Kind.OPPORTUNITY:
         raise Refused("an opportunity is pursued or left, not accepted", rule="K-05")
     if accept.assessment != risk.assessment:
@@ -47,7 +47,7 @@ def _check_assessment(risk: Risk, accept: Accept) -> None:
         raise Refused("this assessment is accepted already", rule="K-05", assessment=risk.assessment)
 
 
-def _check_independence(risk: Risk, accept: Accept, given: Given) -> None:
+def _refuse_own_risk(risk: Risk, accept: Accept, given: Given) -> None:
     if accept.approver != given.by.person:
         raise Forbidden("nobody accepts a risk in the name of another", rule="K-05", approver=accept.approver)
     if accept.approver == risk.owner:

@@ -14,9 +14,9 @@ risks = Aggregate[Risk, Command, Event](
     initial=Risk(),
     decide=decide,
     evolve=evolve,
+    events=get_args(Event),
     needs=needs,
     deadline=deadline,
     claims=claims,
     announce=announce,
-    events=get_args(Event),
 )

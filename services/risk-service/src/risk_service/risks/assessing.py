@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from events.kernel import Given, Refused, Unacceptable, derived_id
+from events.kernel import Given, Refused, Unacceptable, derived_id, value
 from events.words import day_of
 from risk_service.criteria.aggregate import CRITERIA
 from risk_service.risks.commands import Assess, EvaluateTreatment, Review
@@ -15,9 +15,17 @@ from risk_service.words import Trigger
 
 def assess(risk: Risk, assess: Assess, given: Given) -> Sequence[Assessed]:
     residual = assess.residual or residual_of(risk, assess.current)
-    check_residual(risk, assess.current, residual, acted_upon=risk.under_treatment)
+    refuse_unfounded_residual(risk, assess.current, residual, acted_upon=risk.under_treatment)
     trigger, cause = _why_now(risk)
-    return [by_person(risk, given, assess.inherent, assess.current, residual, assess.rationale, trigger, cause)]
+    judged = Judgement(
+        inherent=assess.inherent,
+        current=assess.current,
+        residual=residual,
+        rationale=assess.rationale,
+        trigger=trigger,
+        cause=cause,
+    )
+    return [_by_person(risk, judged, given)]
 
 
 def _why_now(risk: Risk) -> tuple[Trigger, UUID | None]:
@@ -43,10 +51,15 @@ def evaluate_treatment(risk: Risk, evaluate: EvaluateTreatment, given: Given) ->
         by=given.by.person,
         at=given.at,
     )
-    inherent, achieved = risk.latest.inherent, evaluate.current
-    anew = by_person(risk, given, inherent, achieved, achieved, evaluate.rationale, Trigger.TREATMENT, None)
+    judged = Judgement(
+        inherent=risk.latest.inherent,
+        current=evaluate.current,
+        residual=evaluate.current,
+        rationale=evaluate.rationale,
+        trigger=Trigger.TREATMENT,
+    )
     # The level first: what is exposed once the treatment has ended is judged by what it achieved.
-    return [anew, evaluated]
+    return [_by_person(risk, judged, given), evaluated]
 
 
 def review(risk: Risk, review: Review, given: Given) -> Sequence[Reviewed]:
@@ -89,7 +102,7 @@ def gain(kind: Kind, before: int, after: int) -> int:
     return before - after if kind is Kind.THREAT else after - before
 
 
-def check_residual(risk: Risk, current: Rating, residual: Rating, *, acted_upon: bool) -> None:
+def refuse_unfounded_residual(risk: Risk, current: Rating, residual: Rating, *, acted_upon: bool) -> None:
     """What is to remain is no worse than what is, and better only where somebody does something about it (K-03)."""
     improvement = gain(risk.kind, current.level, residual.level)
     members = {"current": current.level, "residual": residual.level}
@@ -110,35 +123,38 @@ def residual_of(risk: Risk, current: Rating) -> Rating:
 # --- assessments -----------------------------------------------------------------------------------------------------
 
 
-def by_person(
-    risk: Risk,
-    given: Given,
-    inherent: Rating,
-    current: Rating,
-    residual: Rating,
-    rationale: str,
-    trigger: Trigger,
-    cause: UUID | None,
-) -> Assessed:
+@value
+class Judgement:
+    """What a person says about the whole risk, and why now."""
+
+    inherent: Rating
+    current: Rating
+    residual: Rating
+    rationale: str
+    trigger: Trigger
+    cause: UUID | None = None
+
+
+def _by_person(risk: Risk, judged: Judgement, given: Given) -> Assessed:
     """Somebody has looked at the whole risk: all that was pending is answered, breaches count anew."""
     in_force = given.only(CRITERIA)
     criteria = in_force.criteria
     today = day_of(given.at, criteria.zone)
     return Assessed(
         assessment=risk.assessment + 1,
-        inherent=inherent,
-        current=current,
-        residual=residual,
-        level=current.level,
+        inherent=judged.inherent,
+        current=judged.current,
+        residual=judged.residual,
+        level=judged.current.level,
         limit=criteria.limit,
         criteria_version=in_force.version,
-        trigger=trigger,
-        cause=cause,
-        rationale=rationale,
+        trigger=judged.trigger,
+        cause=judged.cause,
+        rationale=judged.rationale,
         settles=tuple(each.cause for each in risk.pending),
         breaches_counted=0,
         reviewed_on=today,
-        next_review=criteria.next_review(current.level, today),
+        next_review=criteria.next_review(judged.current.level, today),
         zone=criteria.zone,
         by=given.by.person,
         at=given.at,

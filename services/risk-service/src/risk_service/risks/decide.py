@@ -43,7 +43,7 @@ def needs(_risk: Risk, command: Command) -> Iterable[Need[Any]]:
         case Accept(approver=approver):
             return (CRITERIA, duties_of(approver))
         case _:
-            return ()
+            return []
 
 
 def decide(risk: Risk, command: Command, given: Given) -> Sequence[Event]:

@@ -1,4 +1,4 @@
-"""What becomes true of a risk, for ever."""
+"""What has happened to a risk."""
 
 from uuid import UUID
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from events.kernel import Given, Refused, Unacceptable
 from events.words import day_of
-from risk_service.risks.assessing import check_residual, gain
+from risk_service.risks.assessing import gain, refuse_unfounded_residual
 from risk_service.risks.commands import CompleteTreatmentAction, PlanTreatment
 from risk_service.risks.events import TreatmentActionCompleted, TreatmentPlanned
 from risk_service.risks.state import Risk
@@ -12,11 +12,11 @@ from risk_service.risks.values import Action, Option, PlannedAction
 
 
 def plan_treatment(risk: Risk, plan: PlanTreatment, given: Given) -> Sequence[TreatmentPlanned]:
-    check_residual(risk, risk.latest.current, plan.target, acted_upon=bool(plan.actions))
+    refuse_unfounded_residual(risk, risk.latest.current, plan.target, acted_upon=bool(plan.actions))
     if plan.option is not Option.RETAIN and not plan.actions:
         raise Refused(f"to {plan.option} a risk takes at least one action", rule="K-04")
     for action in plan.actions:
-        _check_action(risk, action, given)
+        _refuse_pointless(risk, action, given)
     planned = TreatmentPlanned(
         plan=risk.plans + 1,
         option=plan.option,
@@ -29,7 +29,7 @@ def plan_treatment(risk: Risk, plan: PlanTreatment, given: Given) -> Sequence[Tr
     return [planned]
 
 
-def _check_action(risk: Risk, action: PlannedAction, given: Given) -> None:
+def _refuse_pointless(risk: Risk, action: PlannedAction, given: Given) -> None:
     if action.due < day_of(given.at, risk.latest.zone):
         raise Unacceptable(f"{action.title}: due in the past", rule="K-04", due=action.due)
     if gain(risk.kind, risk.level, action.expected_level) < 0:

@@ -12,8 +12,8 @@ service_risks = Aggregate[ServiceRisks, Command, Event](
     initial=ServiceRisks(),
     decide=decide,
     evolve=evolve,
-    announce=announce,
     events=get_args(Event),
+    announce=announce,
 )
 
 

@@ -35,7 +35,7 @@ class Linked:
     registered_at: Instant
 
 
-# --- commands and events ---------------------------------------------------------------------------------------------
+# --- commands --------------------------------------------------------------------------------------------------------
 
 
 @value
@@ -53,6 +53,12 @@ class Tell:
 
     service: Key
     news: ServiceNews
+
+
+Command = Link | Tell
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
 
 
 @event("service-risk-linked")
@@ -75,7 +81,6 @@ class RiskTouched:
     news: ServiceNews
 
 
-Command = Link | Tell
 Event = RiskLinked | NewsHeard | RiskTouched
 
 
@@ -95,6 +100,21 @@ class ServiceRisks:
     service: str = ""
     risks: tuple[Linked, ...] = ()
     recent: tuple[ServiceNews, ...] = ()
+
+
+def evolve(known: ServiceRisks, happened: Event) -> ServiceRisks:
+    known = replace(known, status=Status.KNOWN, service=happened.service)
+    match happened:
+        case RiskLinked():
+            linked = Linked(risk=happened.risk, registered_at=happened.registered_at)
+            return replace(known, risks=(*known.risks, linked))
+        case NewsHeard():
+            return replace(known, recent=(*known.recent, happened.news)[-REMEMBERED:])
+        case RiskTouched():
+            return known
+
+
+# --- decisions -------------------------------------------------------------------------------------------------------
 
 
 def decide(known: ServiceRisks, command: Command, _given: Given) -> Sequence[Event]:
@@ -123,15 +143,3 @@ def _tell(known: ServiceRisks, tell: Tell) -> Sequence[Event]:
 
 def _concerns(news: ServiceNews, registered_at: datetime) -> bool:
     return news.told_at >= registered_at
-
-
-def evolve(known: ServiceRisks, happened: Event) -> ServiceRisks:
-    known = replace(known, status=Status.KNOWN, service=happened.service)
-    match happened:
-        case RiskLinked():
-            linked = Linked(risk=happened.risk, registered_at=happened.registered_at)
-            return replace(known, risks=(*known.risks, linked))
-        case NewsHeard():
-            return replace(known, recent=(*known.recent, happened.news)[-REMEMBERED:])
-        case RiskTouched():
-            return known

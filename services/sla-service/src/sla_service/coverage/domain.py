@@ -11,14 +11,6 @@ from uuid import UUID
 from events.kernel import Given, event, value
 from events.words import Key
 
-
-class Status(StrEnum):
-    """Whether anything was ever heard."""
-
-    ABSENT = "absent"
-    COUNTED = "counted"
-
-
 # --- commands --------------------------------------------------------------------------------------------------------
 
 
@@ -91,6 +83,13 @@ Event = ServiceAdded | ServiceRemoved | AgreementAdded | AgreementRemoved | Coun
 
 
 # --- state -----------------------------------------------------------------------------------------------------------
+
+
+class Status(StrEnum):
+    """Whether anything was ever heard."""
+
+    ABSENT = "absent"
+    COUNTED = "counted"
 
 
 @value

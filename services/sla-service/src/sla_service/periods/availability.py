@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sla_service.agreed_time import Span, exceeded, intersection, reached, seconds_in, union
+from sla_service.agreed_time import Span, exceeded, intersection, reached, seconds_in, shares_time, union
 from sla_service.periods.basis import Basis
 from sla_service.periods.figures import Assessment, Crossing, Downtime, Open, minutes, share
 from sla_service.samples import Outage, Report
@@ -29,27 +29,30 @@ def assess(basis: Basis, agreed: Sequence[Span], reports: Iterable[Report], now:
     breach = exceeded(expected, budget)
     used = seconds_in(down)
     unadjusted = seconds_in(known)
-    sources = tuple(report.label for report, _ in here)
     return Assessment(
         figures=Downtime(
             down_seconds=used,
             down_seconds_unadjusted=unadjusted,
             attainment=share(basis.agreed_seconds - used, basis.agreed_seconds),
             attainment_unadjusted=share(basis.total_seconds - unadjusted, basis.total_seconds),
-            sources=sources,
+            sources=tuple(report.label for report, _ in here),
             open=tuple(_open(report, outage) for report, outage in here if outage.ended_at is None),
         ),
         budget=minutes(budget),
         at_risk=Crossing(at_risk, minutes(line)) if at_risk and at_risk <= now else None,
         at_risk_now=at_risk is not None and at_risk <= now,
         breach=Crossing(breach, minutes(used)) if breach and breach <= now else None,
-        sources=sources,
+        sources=tuple(
+            report.label for report, outage in here if shares_time(_clipped(outage, basis.span, now), agreed)
+        ),
         next_at=min((at for at in (at_risk, breach, basis.ends_at) if at is not None and at > now), default=None),
     )
 
 
 def _touches(outage: Outage, month: Span) -> bool:
     """Whether it lies in the month at least in part; an outage of no length lies in none."""
+    if outage.started_at == outage.ended_at:
+        return False
     return outage.started_at < month[1] and (outage.ended_at is None or outage.ended_at > month[0])
 
 

@@ -35,7 +35,7 @@ REPORTED = RowsOf(TABLE)
 
 def needs(period: Period, command: Command) -> Iterable[Need[Any]]:
     sla = command.sla if isinstance(command, Measure) else period.sla
-    return () if sla is None else (REPORTED, agreement(sla))
+    return [] if sla is None else (REPORTED, agreement(sla))
 
 
 def decide(period: Period, command: Command, given: Given) -> Sequence[Event] | Decision[Event]:

@@ -1,4 +1,4 @@
-"""What can happen to a period."""
+"""What has happened to a period."""
 
 from datetime import datetime
 from uuid import UUID

@@ -19,7 +19,7 @@ def react(news: News) -> Iterable[Reaction]:
         case SlaEnded() as ended:
             return _decide_at_the_end(news, ended)
         case _:
-            return ()
+            return []
 
 
 def _carry_over(news: News, closed: PeriodClosed) -> Iterable[Reaction]:

@@ -7,15 +7,6 @@ from enum import StrEnum
 from events.kernel import Given, NotFound, Refused, event, value
 from events.words import Key, Line, Person, Text
 
-
-class Status(StrEnum):
-    """Where a service stands in the catalogue."""
-
-    ABSENT = "absent"
-    LISTED = "listed"
-    RETIRED = "retired"
-
-
 # --- commands --------------------------------------------------------------------------------------------------------
 
 
@@ -77,6 +68,14 @@ Event = Listed | Changed | Retired
 # --- state -----------------------------------------------------------------------------------------------------------
 
 
+class Status(StrEnum):
+    """Where a service stands in the catalogue."""
+
+    ABSENT = "absent"
+    LISTED = "listed"
+    RETIRED = "retired"
+
+
 @value
 class Service:
     """A service of the catalogue."""
@@ -124,18 +123,18 @@ def _list(service: Service, command: List) -> Sequence[Event]:
 
 
 def _change(service: Service, command: Change) -> Sequence[Event]:
-    _must_be_listed(service)
+    _refuse_unless_listed(service)
     if (service.name, service.owner, service.supplier) == (command.name, command.owner, command.supplier):
         return []
     return [Changed(name=command.name, owner=command.owner, supplier=command.supplier)]
 
 
 def _retire(service: Service, command: Retire) -> Sequence[Event]:
-    _must_be_listed(service)
+    _refuse_unless_listed(service)
     return [Retired(reason=command.reason)]
 
 
-def _must_be_listed(service: Service) -> None:
+def _refuse_unless_listed(service: Service) -> None:
     if service.status is Status.ABSENT:
         raise NotFound("no such service in the catalogue")
     if service.status is Status.RETIRED:

@@ -31,7 +31,7 @@ NUMBER = NextNumber("SLA")
 def needs(_: Sla, command: Command) -> Iterable[Need[Any]]:
     if isinstance(command, Draft):
         return (NUMBER, catalogued(command.service))
-    return ()
+    return []
 
 
 def decide(sla: Sla, command: Command, given: Given) -> Sequence[Event]:
@@ -62,14 +62,14 @@ def _standing(sla: Sla) -> Sla:
 def _draft(sla: Sla, command: Draft, given: Given) -> Sequence[Event]:
     if sla.status is not Status.ABSENT:
         raise Refused(f"{sla.number} exists already", rule="S-03")
-    _must_be_listed(command.service, given)
+    _refuse_unlisted(command.service, given)
     refuse_unmeasurable(command.terms)
     return [
         Drafted(number=f"SLA-{given[NUMBER]}", service=command.service, customer=command.customer, terms=command.terms)
     ]
 
 
-def _must_be_listed(service: str, given: Given) -> None:
+def _refuse_unlisted(service: str, given: Given) -> None:
     if not any(found.state.status is ServiceStatus.LISTED for found in given[catalogued(service)]):
         raise Unacceptable(f"{service} is not in the service catalogue", rule="S-01", service=service)
 
@@ -85,11 +85,11 @@ def _amend(sla: Sla, command: Amend) -> Sequence[Event]:
             version=pending.number,
         )
     if sla.active is not None:
-        _must_follow(sla, starts)
+        _refuse_unfitting_start(sla, starts)
     return [Amended(version=len(sla.versions) + 1, terms=command.terms, reason=command.reason)]
 
 
-def _must_follow(sla: Sla, starts: date) -> None:
+def _refuse_unfitting_start(sla: Sla, starts: date) -> None:
     """An amendment lies within the life of the agreement, and leaves no day without one."""
     first = sla.versions_in_force[0].terms.effective_from
     if starts < first:

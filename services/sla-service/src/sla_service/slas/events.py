@@ -1,4 +1,4 @@
-"""What can happen to a service level agreement."""
+"""What has happened to a service level agreement."""
 
 from datetime import date, datetime
 

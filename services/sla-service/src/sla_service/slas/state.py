@@ -91,11 +91,20 @@ class Sla:
 
     @property
     def last_day(self) -> date | None:
-        """The last day in force, as far as known; None: open-ended, or never in force."""
+        """The last day in force, as far as known; None: open-ended, or never in force.
+
+        A version that is agreed leaves no gap, so the agreement ends when that one does.
+        """
         if self.status is Status.TERMINATED:
             return self.ends_on
-        days = (self.ends_on, self.active.terms.effective_to if self.active else None)
+        days = (self.ends_on, self._last_agreed.terms.effective_to if self._last_agreed else None)
         return min((day for day in days if day is not None), default=None)
+
+    @property
+    def _last_agreed(self) -> Version | None:
+        """The version in force, or the one that is agreed to follow it."""
+        follows = self.active and self.pending and self.pending.status is Status.AGREED
+        return self.pending if follows else self.active
 
     @property
     def versions_in_force(self) -> tuple[Version, ...]:
@@ -205,10 +214,7 @@ def starts_at(sla: Sla) -> datetime | None:
 def ends_at(sla: Sla) -> datetime | None:
     """When the last day in force is over."""
     active, last_day = sla.active, sla.last_day
-    if active is None or last_day is None:
-        return None
-    at, successor = end_of(last_day, active.terms.time_zone), starts_at(sla)
-    return None if successor is not None and successor <= at and sla.ends_on is None else at
+    return end_of(last_day, active.terms.time_zone) if active and last_day else None
 
 
 def claims(sla: Sla) -> Iterable[str]:

@@ -153,7 +153,7 @@ def refuse_unmeasurable(terms: Terms) -> None:
     if terms.effective_to is not None and terms.effective_to < terms.effective_from:
         raise Unacceptable("an agreement cannot end before it begins", rule="S-02", effective_to=terms.effective_to)
     for target in terms.targets:
-        _check_target(target)
+        _refuse_unreachable(target)
     for window in terms.service_hours:
         if not window.days or minute_of_day(window.opens) >= minute_of_day(window.closes):
             raise Unacceptable(
@@ -161,7 +161,7 @@ def refuse_unmeasurable(terms: Terms) -> None:
             )
 
 
-def _check_target(target: Target) -> None:
+def _refuse_unreachable(target: Target) -> None:
     if isinstance(target, ResolutionTarget):
         if target.within == 0:
             raise Unacceptable(f"{target.key}: nothing can be resolved within no time", rule="S-02", target=target.key)

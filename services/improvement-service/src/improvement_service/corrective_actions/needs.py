@@ -1,0 +1,46 @@
+"""What decisions about a corrective action must know: the policy, who holds which role, and whose a source is.
+
+An action asks for other actions; so the aggregate is imported when it is asked for.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from contracts.improvement import Source
+from duties import role_roster
+from events.kernel import AllWhere, Due, HolderOf, Need, NextNumber, StateOf
+from improvement_service.corrective_actions.commands import Command, DecideExtension, Open, Regrade, Verify, Withdraw
+from improvement_service.corrective_actions.state import CorrectiveAction, Status, source_key
+from improvement_service.measures.aggregate import measures
+from improvement_service.policies.aggregate import THE_POLICY
+
+NUMBER = NextNumber("CA", first=101)
+ROSTERS = AllWhere(role_roster)
+
+
+def holder_of(source: Source) -> HolderOf[CorrectiveAction]:
+    """The action that a source belongs to now."""
+    from improvement_service.corrective_actions.aggregate import corrective_actions
+
+    return HolderOf(corrective_actions, source_key(source.kind, source.id))
+
+
+def needs(action: CorrectiveAction, command: Command) -> Iterable[Need[Any]]:
+    unborn = action.status is Status.ABSENT
+    match command:
+        case Open():
+            yield from (THE_POLICY, ROSTERS)
+            if unborn:
+                yield NUMBER
+        case Regrade(occasion=occasion):
+            yield from (THE_POLICY, ROSTERS)
+            if unborn:
+                yield from (NUMBER, holder_of(occasion.source))
+        case Withdraw(source=source) if unborn:
+            yield holder_of(source)
+        case Verify() if action.cycle.plan is not None and action.cycle.plan.measured_by is not None:
+            yield StateOf(measures, action.cycle.plan.measured_by)
+        case DecideExtension() | Due():
+            yield ROSTERS
+        case _:
+            return
