@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from pydantic import SecretStr, ValidationError
 
 from chassis import asyncapi, logs, operator_desk
+from chassis.connections import patient_for
 from chassis.endpoints import PermissionsIncomplete
 from chassis.migrations import DatabaseMissing, MigrationsMissing, folder_of, migrate_now
 from chassis.service import VERSION, create_app, load
@@ -45,7 +46,7 @@ def serve(name: str) -> None:
         timeout_graceful_shutdown=25,
         limit_concurrency=settings.max_connections,
         h11_max_incomplete_event_size=16 * 1024,
-        http="h11",
+        http=patient_for(settings.receive_seconds),
         ws="none",
         access_log=False,
         log_config=None,

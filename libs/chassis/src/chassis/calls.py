@@ -21,6 +21,9 @@ from events.words import Instant
 
 _KEY = re.compile(r"[\x20-\x7e]{1,128}\Z")
 _ETAG = re.compile(r'"(0|[1-9][0-9]{0,8})"\Z')
+MOST_ITEMS = 1_000
+MOST_VALUES = 10_000
+"""In one list, and in one body: what is checked value by value must not keep everybody else waiting."""
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)\Z")
 
 
@@ -97,6 +100,7 @@ class Call:
         raw = await self.request.body()
         try:
             document = json.loads(raw, object_pairs_hook=_without_twins)
+            _refuse_bulk(document)
             value = adapter(of).validate_json(raw, strict=True)
             return Body(value, canonical(document))
         except ValidationError as error:
@@ -156,6 +160,19 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise Problem(400, "malformed", "A name stands twice in one object of the body.")
     return found
+
+
+def _refuse_bulk(document: Any) -> None:
+    """Refuse more than anybody means by one request, before it is validated: that costs most for what is wrong."""
+    ahead, values = [document], 0
+    while ahead:
+        each = ahead.pop()
+        inside = each if isinstance(each, list) else list(each.values()) if isinstance(each, dict) else []
+        values += len(inside)
+        if len(inside) > MOST_ITEMS or values > MOST_VALUES:
+            detail = f"One body holds at most {MOST_VALUES} values, and at most {MOST_ITEMS} in one list or object."
+            raise Problem(413, "too-large", detail)
+        ahead += inside
 
 
 def _invalid(error: ValidationError, document: Any, too_long_is: int) -> Problem:

@@ -22,6 +22,7 @@ log = structlog.get_logger("closeloop.access")
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}\Z")
 _KEY = "closeloop.exchange"
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _QUIET = ("/livez", "/readyz", "/metrics")
 """Asked every few seconds by machines: logged only when something is wrong."""
 
@@ -78,7 +79,8 @@ class Edge:
 
     def _record(self, scope: Scope, exchange: Exchange) -> None:
         seconds = time.perf_counter() - exchange.started
-        self._metrics.requests.labels(scope["method"], exchange.route, str(exchange.status)).observe(seconds)
+        method = scope["method"] if scope["method"] in _METHODS else "other"  # every label is kept for ever
+        self._metrics.requests.labels(method, exchange.route, str(exchange.status)).observe(seconds)
         if exchange.route in _QUIET and exchange.status < 400:
             return
         caller = exchange.caller

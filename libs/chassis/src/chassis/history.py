@@ -121,7 +121,7 @@ def _version_in(cursor: str | None, scope: str) -> int:
     if cursor is None:
         return 0
     match decode_cursor(cursor):
-        case [str() as of, int() as version] if of == scope and 0 < version < 2**31:
+        case [str() as of, int() as version] if of == scope and version is not True and 0 < version < 2**31:
             return version
     raise bad_cursor()
 

@@ -85,7 +85,7 @@ class Identity:
             return _caller(claims)
         except jwt.ExpiredSignatureError:
             raise stranger("The token has expired.") from None
-        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise stranger("The token is not valid here.") from None
 
     async def _key_of(self, token: str) -> PyJWK:

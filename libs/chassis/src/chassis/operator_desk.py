@@ -35,22 +35,24 @@ async def dead_letters(service: Service, settings: Settings, word: str, id: UUID
 async def _list(desk: DeadLetters, _: UUID | None, say: Say) -> bool:
     letters = await desk.list()
     for letter in letters:
-        say(f"{letter.id}  {letter.parked_at:%Y-%m-%d %H:%M:%S}  holds {letter.held}  {letter.message.subject}")
-        say(f"    {letter.reason}")
+        subject, reason = _printable(letter.message.subject), _printable(letter.reason)
+        say(f"{letter.id}  {letter.parked_at:%Y-%m-%d %H:%M:%S}  holds {letter.held}  {subject}")
+        say(f"    {reason}")
     say(f"{len(letters)} parked")
     return True
 
 
 async def _show(desk: DeadLetters, id: UUID | None, say: Say) -> bool:
     assert id is not None
-    say(json.dumps(_as_json(await desk.show(id)), indent=2, ensure_ascii=False))
+    written = json.dumps(_as_json(await desk.show(id)), indent=2, ensure_ascii=False)
+    say("\n".join(_printable(line) for line in written.split("\n")))
     return True
 
 
 async def _replay(desk: DeadLetters, id: UUID | None, say: Say) -> bool:
     assert id is not None
     hindered = await desk.replay(id)
-    say(f"still parked: {hindered}" if hindered else "handled, and what waited behind it is released")
+    say(f"still parked: {_printable(hindered)}" if hindered else "handled, and what waited behind it is released")
     return hindered is None
 
 
@@ -67,6 +69,11 @@ _WORDS: dict[str, Callable[[DeadLetters, UUID | None, Say], Awaitable[bool]]] = 
     "replay": _replay,
     "drop": _drop,
 }
+
+
+def _printable(text: str) -> str:
+    """What others wrote must not command the operator's terminal."""
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def _as_json(letter: Letter) -> dict[str, Any]:

@@ -103,6 +103,7 @@ class CorrectiveActionReopened:
     cycle: int
     sources: tuple[Source, ...]
     reason: Text
+    owner: Person | None = None
 
 
 @public("improvement", "corrective-action", "corrective-action-escalated")
@@ -137,3 +138,4 @@ class CorrectiveActionClosed:
     sources: tuple[Source, ...]
     verified_by: Person
     cycles: Count
+    owner: Person | None = None

@@ -98,7 +98,9 @@ class TargetAtRisk:
 
 @public("sla", "period", "breach-confirmed")
 class BreachConfirmed:
-    """A target of an SLA was missed in a calendar month: once per target and month; the stream is that of both.
+    """A target of an SLA was missed in a calendar month; the stream is that of both.
+
+    Told once per target and month, and once more where it was withdrawn and is known again.
 
     `at` is the instant at which the budget was gone (for a share decided at the end of the month: that end), not the
     time of reporting. `used` and `budget` are for people: "75 min" of "43.2 min".
@@ -116,6 +118,23 @@ class BreachConfirmed:
     used: Line
     budget: Line
     sources: tuple[Line, ...]
+
+
+@public("sla", "period", "breach-withdrawn")
+class BreachWithdrawn:
+    """By what is known now the target was not missed after all (S-05); its corrective action should be cancelled.
+
+    The stream is that of target and month. The record of the breach stays.
+    """
+
+    sla: UUID
+    sla_number: Line
+    version: int
+    service: Key
+    customer: Key
+    target: Key
+    metric: Metric
+    month: Line
 
 
 @value

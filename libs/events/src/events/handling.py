@@ -12,7 +12,19 @@ from uuid import UUID
 
 from events.codec import UnknownEvent, canonical, codec_of, state_from_json, to_json
 from events.facts import gather
-from events.kernel import CONTRACTS, Actor, Aggregate, Decision, Due, Found, Given, Refused, derived_id, stored_name
+from events.kernel import (
+    CONTRACTS,
+    Actor,
+    Aggregate,
+    Decision,
+    Due,
+    Found,
+    Given,
+    Refused,
+    Unacceptable,
+    derived_id,
+    stored_name,
+)
 from events.store.port import (
     Append,
     ClaimHeld,
@@ -33,6 +45,8 @@ from events.store.writer import Writer
 
 ATTEMPTS = 5
 HOLDERS = 5
+MOST_PUBLIC_BYTES = 512 * 1024
+"""Of one announcement: NATS carries 1 MiB, and what it cannot carry would hold back all that others have to say."""
 """How many holders of a claim a reaction follows before it gives up for now."""
 
 
@@ -296,7 +310,10 @@ def _public(announced: Any) -> tuple[str, int, str]:
     name, schema = stored_name(announced)
     service, aggregate = announced.__announced_by__
     assert CONTRACTS[service, name, schema] is type(announced)
-    return f"{service}.{aggregate}.{name}", schema, to_json(announced)
+    body = to_json(announced)
+    if len(body.encode()) > MOST_PUBLIC_BYTES:
+        raise Unacceptable(f"what others would hear of this ({name}) takes more than {MOST_PUBLIC_BYTES} bytes")
+    return f"{service}.{aggregate}.{name}", schema, body
 
 
 def _metadata(instruction: Instruction, at: datetime, used: Mapping[str, int]) -> str:

@@ -157,7 +157,7 @@ def secrets() -> None:
     if not settings.exists():
         settings.touch(mode=0o600)
         settings.write_text(f"POSTGRES_PASSWORD={token_hex(16)}\n")
-    console.print(f"Made {folder} and {settings}. Now: docker compose up")
+    console.print(f"Ready: {folder} and {settings}. Now: docker compose up --build")
     console.print("A token for it: ./closeloop token p-okafor --data deploy/secrets")
 
 
@@ -179,7 +179,7 @@ def _refusals() -> Iterator[None]:
     except PermissionError as error:
         _fail(f"{error.filename} belongs to somebody else. Choose another folder with --data DIR.")
     except (FileExistsError, NotADirectoryError) as error:
-        _fail(f"{error.filename} is a file. Choose a folder with --data DIR.")
+        _fail(f"{error.filename} is no folder and cannot become one. Choose another with --data DIR.")
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 

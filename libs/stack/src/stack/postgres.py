@@ -100,10 +100,12 @@ class Postgres:
     def _make_socket_folder(self) -> Path:
         """In the data folder, if its path is short and plain enough for a socket, else in a temporary one."""
         folder = self.folder / "socket"
-        if re.fullmatch(r"[\w/.-]+", str(folder), re.ASCII) and len(str(folder)) <= LONGEST_SOCKET_FOLDER:
+        if _suits_a_socket(folder):
             folder.mkdir(mode=0o700, exist_ok=True)
         else:
-            folder = Path(tempfile.mkdtemp(prefix="closeloop-"))
+            usual = Path(tempfile.gettempdir())
+            near = usual if _suits_a_socket(usual / "closeloop-12345678") else Path("/tmp")  # noqa: S108 - mkdtemp makes it private
+            folder = Path(tempfile.mkdtemp(prefix="closeloop-", dir=near))
         hand_over(folder, self.account)
         return folder
 
@@ -137,6 +139,10 @@ class Postgres:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _suits_a_socket(folder: Path) -> bool:
+    return bool(re.fullmatch(r"[\w/.-]+", str(folder), re.ASCII)) and len(str(folder)) <= LONGEST_SOCKET_FOLDER
 
 
 def ensure_database(server_url: str, name: str) -> str:

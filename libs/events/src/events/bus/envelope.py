@@ -20,6 +20,8 @@ MAX_VERSION = 2**31 - 1
 PLAIN = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '%"')
 """What CloudEvents leaves as it is in a header; the rest is percent-encoded."""
 
+PLAIN_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+
 MESSAGE_ID = "Nats-Msg-Id"
 POSITION = "closeloop-position"
 VERSION = "closeloop-public-version"
@@ -128,7 +130,8 @@ def understood(source: str, message: Message) -> Heard:
     if at.tzinfo is None:
         raise BrokenMessage("ce-time has no time zone")
     news = News(tenant=place.tenant, service=source, stream=place.stream, event=event, at=at, body=body)
-    return Heard(news, header.get(CORRELATION) or str(event))
+    correlation = header.get(CORRELATION, "")
+    return Heard(news, correlation if PLAIN_ID.fullmatch(correlation) else str(event))
 
 
 def _contract(source: str, message: Message, type_name: str) -> type:

@@ -150,7 +150,7 @@ class Bus:
         if self._behind.oldest > self._settings.late_after:
             found.append(f"an announcement has waited {self._behind.oldest:.0f} s for the bus")
         found += [
-            f"{gap.source} {gap.tenant} {gap.stream}: version {gap.missing} is missing, others have waited "
+            f"{gap.source} {gap.stream}: version {gap.missing} is missing, others have waited "
             f"{gap.seconds:.0f} s for it"
             for gap in self._gaps
         ]

@@ -78,6 +78,8 @@ CREATE TABLE events (
 -- //
 COMMENT ON TABLE events IS 'Facts. Kept byte for byte; a trigger forbids change and removal.'
 -- //
+CREATE INDEX ix_events_feed ON events (tenant, position) WHERE public_body IS NOT NULL
+-- //
 CREATE INDEX ix_events_public ON events (position) WHERE public_body IS NOT NULL
 -- //
 CREATE INDEX ix_events_recorded_at ON events (recorded_at, position)

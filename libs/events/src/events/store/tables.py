@@ -55,6 +55,7 @@ events = Table(
     Column("public_version", Integer),
     UniqueConstraint("tenant", "kind", "stream", "version"),
     Index("ix_events_recorded_at", "recorded_at", "position"),
+    Index("ix_events_feed", "tenant", "position", postgresql_where=text("public_body IS NOT NULL")),
     Index("ix_events_public", "position", postgresql_where=text("public_body IS NOT NULL")),
     comment="Facts. Kept byte for byte; a trigger forbids change and removal.",
 )
