@@ -145,6 +145,12 @@ async def test_a_wrong_body_is_422_and_points_at_the_mistake(ann: Person, body: 
     assert (await ann.get("/v1/lights")).json()["items"] == []
 
 
+async def test_a_member_too_many_and_one_too_few_are_said_in_plain_words(ann: Person) -> None:
+    answer = await ann.post("/v1/lights", {"colour": "red"})
+    said = {each["pointer"]: each["detail"] for each in answer.json()["errors"]}
+    assert said == {"/colour": "There is no such member here.", "/room": "This member is missing."}
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"\xff\xfe", b"nonsense", b"[" * 5000, b'{"room": "\\ud800"}', b'{"room": "a", "room": "b"}']
 )

@@ -21,6 +21,10 @@ from events.words import Instant
 
 _KEY = re.compile(r"[\x20-\x7e]{1,128}\Z")
 _ETAG = re.compile(r'"(0|[1-9][0-9]{0,8})"\Z')
+_PLAINLY = {
+    "unexpected_keyword_argument": "There is no such member here.",
+    "missing": "This member is missing.",
+}
 MOST_ITEMS = 1_000
 MOST_VALUES = 10_000
 """In one list, and in one body: what is checked value by value must not keep everybody else waiting."""
@@ -179,10 +183,14 @@ def _invalid(error: ValidationError, document: Any, too_long_is: int) -> Problem
     found = error.errors(include_url=False, include_context=False, include_input=False)
     if any(each["type"] == "json_invalid" for each in found):
         return Problem(400, "malformed", "The body is not valid JSON: " + found[0]["msg"].partition(": ")[2] + ".")
-    errors = [{"pointer": _pointer(each, document), "detail": each["msg"]} for each in found[:50]]
+    errors = [{"pointer": _pointer(each, document), "detail": _detail(each)} for each in found[:50]]
     if too_long_is == 413 and any(each["type"] == "too_long" and len(each["loc"]) == 1 for each in found):
         return Problem(413, "too-large", "A list in the body is longer than one request may hold.", {"errors": errors})
     return Problem(422, "invalid", "The body is not what is expected here.", {"errors": errors})
+
+
+def _detail(error: ErrorDetails) -> str:
+    return _PLAINLY.get(error["type"], error["msg"])
 
 
 def _pointer(error: ErrorDetails, document: Any) -> str:

@@ -63,13 +63,16 @@ _READS = (401, 403, 404, 405, 422, 503)
 _WRITES = (400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 422, 428, 503)
 
 
-def document(title: str, version: str, endpoints: Sequence[Endpoint]) -> dict[str, Any]:
-    """The whole document."""
+def document(
+    title: str, version: str, endpoints: Sequence[Endpoint], permissions: Mapping[str, frozenset[str]]
+) -> dict[str, Any]:
+    """The whole document; `permissions` by role, so that each operation can say who may call it."""
     refuse_twins(endpoints)
     schemas, components = _schemas(endpoints)
     paths: dict[str, dict[str, Any]] = {}
     for each in endpoints:
-        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, schemas)
+        roles = sorted(role for role, held in permissions.items() if each.permission in held)
+        paths.setdefault(each.path, {})[each.method.lower()] = _operation(each, schemas, roles)
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": version},
@@ -129,7 +132,7 @@ def _renamed(schema: Any, names: Mapping[str, str]) -> Any:
     return json.loads(text)
 
 
-def _operation(endpoint: Endpoint, schemas: Mapping[tuple[str, str], Any]) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, schemas: Mapping[tuple[str, str], Any], roles: Sequence[str]) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": endpoint.id,
         "summary": endpoint.summary,
@@ -138,8 +141,9 @@ def _operation(endpoint: Endpoint, schemas: Mapping[tuple[str, str], Any]) -> di
         "responses": _responses(endpoint, schemas[endpoint.id, "answer"]),
     }
     if endpoint.permission != ANYBODY:
-        operation["description"] = f"Needs the permission `{endpoint.permission}`."
+        operation["description"] = f"For the token roles {', '.join(roles)}."
         operation["x-permission"] = endpoint.permission
+        operation["x-roles"] = list(roles)
     if endpoint.takes:
         content = {"schema": schemas[endpoint.id, "takes"], "example": dict(endpoint.takes.example)}
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}

@@ -6,7 +6,7 @@ from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from chassis import docs_page
@@ -40,7 +40,11 @@ def routes(health: Health, document: Mapping[str, Any]) -> list[Route]:
     async def explain(_: Request) -> Response:
         return HTMLResponse(docs_page.page(document))
 
+    async def welcome(_: Request) -> Response:
+        return RedirectResponse("/docs", 307)
+
     return [
+        _route("/", welcome),
         _route("/livez", livez),
         _route("/readyz", readyz),
         _route("/metrics", metrics),

@@ -104,7 +104,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
     endpoints = endpoints_of(service, process, movable_clock=settings.clock_start is not None)
     permissions = permission_table(service.permissions)
     check_permissions(endpoints, permissions)
-    document = openapi.document(service.title, VERSION, endpoints)
+    document = openapi.document(service.title, VERSION, endpoints, permissions)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

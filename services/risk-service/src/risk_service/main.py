@@ -7,7 +7,7 @@ from risk_service.permissions import ROLES
 
 service = Service(
     name="risk",
-    title="Closeloop risk service",
+    title="Risks: assessed, treated, accepted, and assessed anew",
     features=(criteria.feature, risks.feature, service_risks.feature, *duties),
     permissions=ROLES,
 )
