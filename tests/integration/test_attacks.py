@@ -11,6 +11,7 @@ import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -275,8 +276,9 @@ def test_another_tenants_feed_history_and_past_are_empty(doors: Doors, rival: Ca
     for service, address in doors.addresses.items():
         answer = doors.http.get(f"{address}/v1/events", headers={"Authorization": f"Bearer {rival.token}"}).json()
         assert "meridian" not in json.dumps(answer).lower(), service
+    a_moment_ago = datetime.now(UTC) - timedelta(seconds=1)
     for (service, collection), id in doors.ids.items():
-        for tail in ("?as_of=2100-01-01T00:00:00Z", "/history", ""):
+        for tail in (f"?as_of={a_moment_ago:%Y-%m-%dT%H:%M:%SZ}", "/history", ""):
             url = f"{doors.addresses[service]}/v1/{collection}/{id}{tail}"
             answer = doors.http.get(url, headers={"Authorization": f"Bearer {rival.token}"})
             assert answer.status_code == 404, (url, answer.text)
@@ -351,11 +353,11 @@ def publish(url: str, *messages: tuple[str, dict[str, str], bytes]) -> None:
 def test_who_may_publish_is_believed_but_only_about_the_tenant_in_the_subject(
     meridian: Meridian, rival: Caller
 ) -> None:
-    """By design the broker is trusted (docs/operations.md); what such a message carries along is checked all the same."""
+    """The broker is trusted by design (docs/operations.md); what a message carries along is checked all the same."""
     publish(meridian.world.stack.nats_url, forged(**{"closeloop-correlation": "a%0D%0Ab" + "x" * 20_000}))
     meridian.settle()
     (duties,) = rival.all("risk", "known-duties", person="p-forger")
     (entry,) = rival.all("risk", f"known-duties/{duties['id']}/history")
-    assert re.fullmatch(r"[A-Za-z0-9-]{1,64}", entry["correlation"])
+    assert re.fullmatch(r"[\x20-\x7e]{1,128}", entry["correlation"])
     ours = meridian.world.person("p-vogt", "risk-manager")
     assert ours.get("risk", "known-duties", person="p-forger")["items"] == []

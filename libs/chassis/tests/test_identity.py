@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from chassis.endpoints import PermissionsIncomplete, check_permissions
 from chassis.identity import COOLDOWN_SECONDS, KeysAtUrl
 from chassis.testing import AUDIENCE, ISSUER, LATER, Issuer, Served
+from events.store.port import Unavailable
 
 GOOD = {"iss": ISSUER, "aud": AUDIENCE, "exp": LATER, "sub": "p-ann", "tenant": "meridian", "roles": ["electrician"]}
 
@@ -68,6 +69,7 @@ FORGERIES = {
     "altered after signing": tampered,
     "expired": lambda issuer: signed(issuer, exp=int(time.time()) - 3600),
     "without exp": lambda issuer: signed(issuer, exp=None),
+    "exp beyond all numbers": lambda issuer: signed(issuer, exp=float("inf")),
     "exp that is no number": lambda issuer: signed(issuer, exp="tomorrow"),
     "not yet valid": lambda issuer: signed(issuer, nbf=LATER),
     "another audience": lambda issuer: signed(issuer, aud="somebody-else"),
@@ -147,6 +149,13 @@ async def test_an_issuer_that_sends_too_much_is_not_believed() -> None:
         "https://issuer.test/jwks", httpx.MockTransport(lambda _: httpx.Response(200, content=b" " * 10**6))
     )
     with pytest.raises(Exception, match="keys cannot be fetched"):
+        await keys.find("key-1")
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[]", b'{"keys": 7}', b"not found"])
+async def test_what_is_no_key_set_is_an_issuer_out_of_order_and_no_mistake_of_ours(content: bytes) -> None:
+    keys = KeysAtUrl("https://issuer.test/jwks", httpx.MockTransport(lambda _: httpx.Response(200, content=content)))
+    with pytest.raises(Unavailable):
         await keys.find("key-1")
 
 

@@ -106,3 +106,14 @@ async def test_the_same_side_row_counts_once_and_another_content_is_refused(hand
     assert again.version == 1
     with pytest.raises(Refused, match="another content"):
         await handler.handle(ask(Weigh(source="scale", weights=(("w-1", 61),)), other))
+
+
+async def test_what_the_bus_could_not_carry_is_refused_at_once(
+    handler: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once appended, it would hold back everything that this service has to say after it, to every tenant."""
+    monkeypatch.setattr("events.handling.MOST_PUBLIC_BYTES", 10)
+    jar = uuid4()
+    with pytest.raises(Refused, match="more than 10 bytes"):
+        await handler.handle(ask(Put(things=2), jar))
+    assert (await handler.handle(ask(Put(things=1), jar))).version == 1  # odd ones are not announced

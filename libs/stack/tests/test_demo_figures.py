@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import nats
 import pytest
 
-from stack.demo import outcome, recount
+from stack.demo import outcome, recount, wording
 from stack.demo.listener import Listener
 from stack.demo.outcome import Said
 from stack.demo.real_input import Incident, Outage, Probe, incidents, outages_of, probes
@@ -152,19 +153,52 @@ def test_lists_and_bus_that_disagree_are_named() -> None:
     ]
 
 
+def test_the_ending_says_why_actions_stay_open() -> None:
+    actions = [action("CA-2", "b"), action("CA-1", "a", status="closed"), action("CA-3", "c", status="implemented")]
+    assert outcome.ending(said(actions=actions), date(2026, 10, 1)) == (
+        "1 of 3 corrective actions are closed; 2 stay open because the story ends on 2026-10-01, before their work is "
+        "done or their effect is proven (CA-2 opened, CA-3 implemented)."
+    )
+
+
+# --- how figures are told --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "told", "as_agreed"),
+    [
+        ("94.172 min", "94 min", "at most 94 min"),
+        ("44.5 min", "45 min", "at most 45 min"),
+        ("33.333 % of 3", "33.3 % of 3 incidents", "at least 33.3 % of 3 incidents"),
+        ("0 % of 1", "0.0 % of 1 incident", "at least 0.0 % of 1 incident"),
+        ("90 %", "90 %", "at least 90 %"),
+        ("5 misses", "5 misses", "at most 5 misses"),
+    ],
+)
+def test_figures_are_rounded_as_people_do(written: str, told: str, as_agreed: str) -> None:
+    assert (wording.figure(written), wording.agreed(written)) == (told, as_agreed)
+
+
 # --- the listener ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def listener(nats_server: Nats) -> Iterator[Listener]:
-    listening = Listener(nats_server.url, lambda _: None).start()
+def bus(tmp_path: Path) -> Iterator[Nats]:
+    """A server of its own: the listener hears everything, and other tests leave their streams on the shared one."""
+    with Nats(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def listener(bus: Nats) -> Iterator[Listener]:
+    listening = Listener(bus.url, lambda _: None).start()
     yield listening
     listening.stop()
 
 
-def test_every_message_is_told_a_second_time_and_no_more(nats_server: Nats, listener: Listener) -> None:
+def test_every_message_is_told_a_second_time_and_no_more(bus: Nats, listener: Listener) -> None:
     async def tell() -> int:
-        client = await nats.connect(nats_server.url)
+        client = await nats.connect(bus.url)
         try:
             stream = client.jetstream()
             await stream.add_stream(name="DEMO", subjects=["closeloop.demo.>"])

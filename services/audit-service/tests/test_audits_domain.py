@@ -61,7 +61,7 @@ from events.codec import codec_of, state_from_json, to_json
 from events.kernel import Need, derived_id
 from events.testing import STREAM, scenarios
 
-given = scenarios(audits, by="j-weiss", at="2026-04-20T09:00:00+02:00").knowing({NUMBER: 1})
+given = scenarios(audits, by="j-weiss", at="2026-04-20T09:00:00+02:00").knowing({NUMBER: 1, open_items(): ()})
 
 SLM = Criterion(standard="ISO/IEC 20000-1", edition="2018", clause="8.3.3")
 AVAILABILITY = Criterion(standard="ISO/IEC 20000-1", edition="2018", clause="8.7.1")
@@ -233,6 +233,50 @@ def test_a_wider_scope_or_new_dates_are_looked_at_as_an_assignment() -> None:
     given(*postponed).knowing(facts).when(a_day_later).then(
         Resumed(starts_on=date(2026, 12, 1), ends_on=date(2026, 12, 4))
     )
+
+
+def test_who_owns_an_action_that_the_audit_follows_up_is_neither_assigned_to_it_nor_starts_it() -> None:
+    of_weiss, of_mail = item("CA-101", "SVC-ERP", "j-weiss"), item("CA-102", "SVC-MAIL", "t-keller")
+    facts = {**knowing_duties(WEISS_AUDITS), open_items(): (of_weiss, of_mail)}
+    plan = Plan(plan=ERP_AUDIT, lead="j-weiss")
+    outcome = given().knowing(facts).when(plan)
+    outcome.then_refused("j-weiss owns CA-101, which this audit follows up", rule="A-06", status=409)
+    assert outcome.refusal is not None
+    assert outcome.refusal.members == {
+        "rule": "A-06",
+        "person": "j-weiss",
+        "corrective_action": "CA-101",
+        "service": "SVC-ERP",
+    }
+    given(planned(), prepared).knowing(facts).when(Start()).then_refused("owns CA-101", rule="A-06", status=409)
+    of_keller = given(planned(ERP_AUDIT, "t-keller"), prepared).knowing(facts)
+    of_keller.when(Start()).then(started)  # CA-102 concerns SVC-MAIL, which is not in scope
+    both = replace(ERP_AUDIT, scope=replace(ERP_AUDIT.scope, services=("SVC-ERP", "SVC-MAIL")))
+    given(planned(ERP_AUDIT, "t-keller")).knowing(facts).when(Revise(plan=both)).then_refused(
+        "owns CA-102", rule="A-06"
+    )
+
+
+def test_an_action_for_no_single_service_or_a_scope_without_services_concerns_every_audit() -> None:
+    general = {**knowing_duties(), open_items(): (item("CA-103", None, "j-weiss"),)}
+    given().knowing(general).when(Plan(plan=ERP_AUDIT, lead="j-weiss")).then_refused("owns CA-103", rule="A-06")
+    of_mail = {**knowing_duties(), open_items(): (item("CA-104", "SVC-MAIL", "j-weiss"),)}
+    given().knowing(of_mail).when(Plan(plan=PROCESS_AUDIT, lead="j-weiss")).then_refused("owns CA-104", rule="A-06")
+    assert given().knowing(of_mail).when(Plan(plan=ERP_AUDIT, lead="j-weiss")).refusal is None
+
+
+def test_nobody_judges_by_evidence_of_their_own_making() -> None:
+    during = given(planned(ERP_AUDIT, "j-weiss", "t-keller"), prepared, started)
+    for person in ("j-weiss", "t-keller"):
+        own = RecordResult(criterion=SLM, outcome=Verdict.CONFORM, evidence=(replace(LOGBOOK, prepared_by=person),))
+        refused = during.when(own)
+        refused.then_refused(f"{person} prepared Operations log 2026-03", rule="A-06", status=409)
+    theirs = replace(LOGBOOK, prepared_by="l-brandt")
+    judged = during.when(RecordResult(criterion=SLM, outcome=Verdict.CONFORM, evidence=(theirs,)))
+    assert judged.state.results[0].evidence == (theirs,)
+    joins = ChangeTeam(lead="j-weiss", members=("l-brandt",), reason="More hands")
+    late = given(planned(), prepared, started, *judged.events).knowing(knowing_duties())
+    late.when(joins).then_refused("l-brandt prepared Operations log 2026-03", rule="A-06", status=409)
 
 
 @for_all(st.dates(date(1995, 1, 1), date(2150, 1, 1)), st.integers(0, 120))
@@ -436,9 +480,10 @@ def test_an_audit_is_reported_only_with_a_result_for_each_criterion() -> None:
 def test_the_report_names_recipients_date_and_standing_findings_and_is_announced() -> None:
     issued, draft = of_this_audit("F-1", Found.ISSUED), of_this_audit("F-2", Found.RAISED)
     withdrawn, disputed = of_this_audit("F-3", Found.WITHDRAWN), of_this_audit("F-4", Found.DISPUTED)
-    with_a_draft = given(*fieldwork_done).knowing(with_findings(issued, draft)).when(ISSUE)
+    judged = given(*fieldwork_done, result(SLM, Verdict.FINDING))
+    with_a_draft = judged.knowing(with_findings(issued, draft)).when(ISSUE)
     with_a_draft.then_refused("neither issued nor withdrawn: F-2", rule="A-13", status=409)
-    outcome = given(*fieldwork_done).knowing(with_findings(issued, withdrawn, disputed)).when(ISSUE)
+    outcome = judged.knowing(with_findings(issued, withdrawn, disputed)).when(ISSUE)
     outcome.then_announced(
         AuditReported(
             number="AUD-1", revision=1, recipients=("h-lindqvist", "m-ruiz"), findings=(issued.id, disputed.id)
@@ -457,11 +502,42 @@ def test_a_report_to_nobody_is_none() -> None:
 def test_a_result_that_speaks_of_a_finding_needs_one() -> None:
     judged = (planned(), prepared, started, result(SLM, Verdict.FINDING), result(AVAILABILITY), FieldworkCompleted())
     outcome = given(*judged).knowing(NOTHING_FOUND).when(ISSUE)
-    outcome.then_refused("no finding was raised: ISO/IEC 20000-1:2018 8.3.3", rule="A-10", status=409)
+    outcome.then_refused("no finding stands: ISO/IEC 20000-1:2018 8.3.3", rule="A-10", status=409)
     elsewhere = of_this_audit("F-1", Found.ISSUED, clause="8.7.1")
-    given(*judged).knowing(with_findings(elsewhere)).when(ISSUE).then_refused("no finding was raised", rule="A-10")
+    given(*judged).knowing(with_findings(elsewhere)).when(ISSUE).then_refused("no finding stands", rule="A-10")
+    taken_back = of_this_audit("F-1", Found.WITHDRAWN)
+    given(*judged).knowing(with_findings(taken_back)).when(ISSUE).then_refused("no finding stands", rule="A-10")
     on_it = of_this_audit("F-1", Found.ISSUED)
     assert given(*judged).knowing(with_findings(on_it)).when(ISSUE).state.status is Status.REPORTED
+
+
+@pytest.mark.parametrize("status", [Found.ISSUED, Found.DISPUTED, Found.VERIFIED])
+@pytest.mark.parametrize("grade", [Grade.MAJOR, Grade.MINOR])
+def test_what_was_judged_to_conform_has_no_nonconformity_that_stands(status: Found, grade: Grade) -> None:
+    facts = with_findings(of_this_audit("F-1", status, grade))
+    outcome = given(*fieldwork_done).knowing(facts).when(ISSUE)
+    outcome.then_refused(
+        "judged to conform, but a nonconformity stands: ISO/IEC 20000-1:2018 8.3.3", rule="A-10", status=409
+    )
+
+
+def test_what_conforms_may_have_been_observed_upon_and_a_nonconformity_may_have_been_taken_back() -> None:
+    facts = with_findings(
+        of_this_audit("F-1", Found.WITHDRAWN, Grade.MAJOR),
+        of_this_audit("F-2", Found.ISSUED, Grade.OBSERVATION),
+        of_this_audit("F-3", Found.ISSUED, Grade.STRENGTH),
+        of_this_audit("F-4", Found.ISSUED, Grade.MAJOR, clause="10.1"),
+    )
+    assert given(*fieldwork_done).knowing(facts).when(ISSUE).state.status is Status.REPORTED
+
+
+def test_the_last_word_on_a_criterion_counts() -> None:
+    judged_anew = (*fieldwork_done, result(SLM, Verdict.FINDING))
+    on_it = with_findings(of_this_audit("F-1", Found.ISSUED))
+    assert given(*judged_anew).knowing(on_it).when(ISSUE).state.status is Status.REPORTED
+    given(*judged_anew).knowing(NOTHING_FOUND).when(ISSUE).then_refused("no finding stands", rule="A-10")
+    and_back = (*judged_anew, result(SLM, Verdict.CONFORM))
+    assert given(*and_back).knowing(NOTHING_FOUND).when(ISSUE).state.status is Status.REPORTED
 
 
 def test_an_issued_report_stays_and_its_correction_is_the_next_revision() -> None:
@@ -482,6 +558,20 @@ def test_recipients_acknowledge_the_latest_revision_once() -> None:
     given(*reported).acting("m-ruiz").when(AcknowledgeReport()).then_refused("not among", rule="A-13", status=403)
 
 
+def test_each_revision_is_acknowledged_by_those_to_whom_it_was_issued_the_latest_if_none_is_named() -> None:
+    corrected = ReportIssued(report=report(2, "m-ruiz", at="2026-04-30T09:00:00+02:00"))
+    of_lindqvist = given(*reported, corrected).acting("h-lindqvist")
+    of_lindqvist.when(AcknowledgeReport()).then_refused("recipients of revision 2", rule="A-13", status=403)
+    first = of_lindqvist.when(AcknowledgeReport(revision=1)).then(ReportAcknowledged(revision=1, by="h-lindqvist"))
+    assert [each.acknowledged_by for each in first.state.reports] == [("h-lindqvist",), ()]
+    of_ruiz = given(*reported, corrected).acting("m-ruiz")
+    of_ruiz.when(AcknowledgeReport()).then(ReportAcknowledged(revision=2, by="m-ruiz"))
+    of_ruiz.when(AcknowledgeReport(revision=1)).then_refused("recipients of revision 1", rule="A-13", status=403)
+    for unknown in (0, 3):
+        missing = of_ruiz.when(AcknowledgeReport(revision=unknown))
+        missing.then_refused(f"no revision {unknown}", rule="A-13", status=404)
+
+
 # --- what earlier audits left, and follow-up -------------------------------------------------------------------
 
 
@@ -493,8 +583,8 @@ def earlier(
     return found(name, finding)
 
 
-def item(name: str, service: str | None) -> kernel.Found[FollowUpItem]:
-    return found(name, FollowUpItem(status=ItemStatus.OPEN, action_number=name, service=service))
+def item(name: str, service: str | None, owner: str | None = None) -> kernel.Found[FollowUpItem]:
+    return found(name, FollowUpItem(status=ItemStatus.OPEN, action_number=name, service=service, owner=owner))
 
 
 def test_preparing_lists_open_items_and_previous_findings_of_the_scope() -> None:

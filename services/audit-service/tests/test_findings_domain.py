@@ -205,6 +205,43 @@ def test_an_amendment_changes_something_and_does_not_make_a_nonconformity_out_of
     given(observed, issued).when(AMEND).then_refused("needs objective evidence", rule="A-10", status=422)
 
 
+OBSERVED = replace(raised, grade=Grade.OBSERVATION, evidence=())
+LOG = replace(CATALOGUE, source="Service desk log", collected_at=datetime(2026, 2, 11, 8, tzinfo=UTC), hash=None)
+PROMOTE = Amend(grade=Grade.MAJOR, statement=NO_SLA, evidence=(LOG,), reason="Customers were turned away")
+
+
+def test_an_observation_without_evidence_becomes_a_nonconformity_by_evidence() -> None:
+    outcome = given(OBSERVED, issued).knowing(during()).when(PROMOTE)
+    outcome.then(
+        replace(
+            amended,
+            previous_grade=Grade.OBSERVATION,
+            grade=Grade.MAJOR,
+            evidence=(LOG,),
+            reason="Customers were turned away",
+        )
+    )
+    assert (outcome.state.grade, outcome.state.evidence) == (Grade.MAJOR, (LOG,))
+    in_dispute = given(OBSERVED, issued, disputed).knowing(during()).acting("a-okafor")
+    ruling = DecideDispute(ruling=Ruling.AMENDED, grade=Grade.MAJOR, evidence=(LOG,), reason="It was seen")
+    assert in_dispute.when(ruling).state.evidence == (LOG,)
+    in_dispute.when(replace(ruling, evidence=())).then_refused("needs objective evidence", rule="A-10", status=422)
+
+
+def test_an_amendment_adds_evidence_to_what_there_was() -> None:
+    more = replace(AMEND, evidence=(LOG,))
+    assert given(raised, issued).knowing(during()).when(more).state.evidence == (CATALOGUE, LOG)
+
+
+def test_the_evidence_of_an_amendment_is_possible_and_not_of_the_audit_teams_making() -> None:
+    known = given(OBSERVED, issued).knowing(during())
+    later = replace(PROMOTE, evidence=(replace(LOG, collected_at=datetime(2026, 2, 12, 8, 0, 1, tzinfo=UTC)),))
+    known.when(later).then_refused("in the future", rule="A-09", status=422)
+    own = replace(LOG, prepared_by="j-weiss")
+    known.when(replace(PROMOTE, evidence=(own,))).then_refused("j-weiss prepared", rule="A-06", status=409)
+    given().knowing(during()).when(replace(RAISE, evidence=(own,))).then_refused("j-weiss prepared", rule="A-06")
+
+
 def test_an_issued_finding_is_withdrawn_by_somebody_other_than_its_author() -> None:
     withdraw = Withdraw(reason="The service was never delivered")
     given(raised, issued).when(withdraw).then_refused("somebody else withdraws", rule="A-12", status=403)
@@ -257,6 +294,8 @@ def test_a_ruling_says_what_it_changes_and_nothing_else() -> None:
     judge.when(empty).then_refused("neither grade nor statement", rule="A-12", status=422)
     upheld_but = DecideDispute(ruling=Ruling.UPHELD, grade=Grade.MINOR, reason="Because")
     judge.when(upheld_but).then_refused("keeps its grade", rule="A-12", status=422)
+    upheld_with = DecideDispute(ruling=Ruling.UPHELD, evidence=(CATALOGUE,), reason="Because")
+    judge.knowing(during()).when(upheld_with).then_refused("and evidence", rule="A-12", status=422)
 
 
 def test_a_disputed_finding_waits_for_its_ruling() -> None:

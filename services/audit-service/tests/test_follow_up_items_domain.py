@@ -80,6 +80,18 @@ def test_a_closed_action_is_looked_at_again_only_where_an_audit_had_found_it() -
     assert reaction.command.note.cause is Cause.CLOSED
 
 
+def test_an_item_keeps_who_owns_the_action_as_it_was_told_last() -> None:
+    sources = (source(SourceKind.FINDING, "SVC-ERP"),)
+    told = CorrectiveActionReopened(number="CA-101b", cycle=2, sources=sources, reason="Outage", owner="p-ruiz")
+    closed = CorrectiveActionClosed(
+        number="CA-101b", cycle=2, sources=sources, verified_by="j-weiss", cycles=2, owner="p-nguyen"
+    )
+    (reopened_note,), (closed_note,) = heard(told), heard(closed)
+    first = given().when(reopened_note.command)
+    assert first.state.owner == "p-ruiz"
+    assert given(*first.events).when(closed_note.command).state.owner == "p-nguyen"
+
+
 def test_what_is_told_twice_is_noted_once() -> None:
     given(noted).when(take_note).then()
 

@@ -105,3 +105,10 @@ def test_whatever_is_asked_no_day_is_covered_twice_by_the_same_role(asked: list[
             history += outcome.events
     for day in (date(2025, month, at) for month in (1, 2) for at in range(1, 29)):
         assert sum(each.assignment.touches(day, day) for each in history) <= 1
+
+
+def test_nobody_gives_or_takes_the_own_roles() -> None:
+    end = End(assignment=OPERATES_ERP.assignment, until=date(2025, 11, 30), reason="Moved to internal audit")
+    own = given(assigned).acting("l-brandt")
+    own.when(end).then_refused("somebody else", rule="P-01", status=403)
+    own.when(assign(date(2024, 1, 1), service=None)).then_refused("somebody else", rule="P-01", status=403)

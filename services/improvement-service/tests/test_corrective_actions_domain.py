@@ -492,7 +492,7 @@ def test_verified_by_somebody_else_after_60_days_without_a_gap_the_action_is_clo
     assert outcome.state.status == Status.CLOSED
     assert not list(corrective_actions.claims(outcome.state))
     closed = CorrectiveActionClosed(
-        number="CA-101", cycle=1, sources=(finding().source,), verified_by="p-weiss", cycles=1
+        number="CA-101", cycle=1, sources=(finding().source,), verified_by="p-weiss", cycles=1, owner="p-ruiz"
     )
     outcome.then_announced(closed)
 
@@ -566,7 +566,7 @@ def test_an_outage_in_the_window_takes_the_action_back_to_its_cause_by_itself() 
     reason = "not effective: outage INC-5120 of 22 min on 2026-05-19, more than 15"
     outcome.then_announced(
         CriterionReleased(number="CA-101", cycle=1, measure=Measure.SERVICES_WITHOUT_SLA, subject=None),
-        CorrectiveActionReopened(number="CA-101", cycle=2, sources=(finding().source,), reason=reason),
+        CorrectiveActionReopened(number="CA-101", cycle=2, sources=(finding().source,), reason=reason, owner="p-ruiz"),
     )
     action = outcome.state
     assert (action.status, action.cycle.number, action.cycle.analysis) == (Status.CONTAINED, 2, None)
@@ -930,6 +930,21 @@ def test_where_the_same_exists_elsewhere_the_extent_says_where() -> None:
     given(*analysed).when(vague).then_refused("name the services or link", rule="C-05", status=422)
     linked = replace(vague, links=("service catalogue v7",))
     assert given(*analysed).when(linked).state.cycle.extent is not None
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_the_extent_is_answered_in_words_also_where_nothing_was_found(elsewhere: bool) -> None:
+    silent = c.CheckExtent(exists_elsewhere=elsewhere, could_occur=False, links=("register of SLAs",), answer=" \n")
+    given(*after("Analyse")).when(silent).then_refused("say what was found", rule="C-05", status=422)
+    answered = replace(silent, exists_elsewhere=False, links=(), answer="All 14 services were looked at: none.")
+    assert given(*after("Analyse")).when(answered).state.cycle.extent is not None
+
+
+def test_a_new_cycle_asks_for_the_extent_anew() -> None:
+    again = [*IMPLEMENTED, *given(*IMPLEMENTED).when(CONTRADICT).events]
+    replanned = lived(again, *[step for step in WORK if isinstance(step[2], c.Analyse | c.MakePlan)])
+    approve = c.DecidePlan(approved=True, reason="Good.")
+    given(*replanned).acting("p-hansen").when(approve).then_refused("first check", rule="C-05", status=409)
 
 
 def test_an_action_opened_by_two_breaches_of_one_day_has_one_source_each() -> None:

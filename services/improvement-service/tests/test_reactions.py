@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from contracts.audit import FindingAmended, FindingIssued, FindingWithdrawn, Grade
 from contracts.improvement import CriterionBound, Measure
 from contracts.risk import RiskAboveLimit
-from contracts.sla import BreachConfirmed, Metric, OutageMeasured
+from contracts.sla import BreachConfirmed, BreachWithdrawn, Metric, OutageMeasured
 from events.codec import codec_of, state_from_json, to_json
 from events.kernel import Actor, AllWhere, Due, Found, Given, HolderOf, News, NextNumber, StateOf, derived_id
 from improvement_service import corrective_actions, measures
@@ -168,6 +168,26 @@ def breach(service: str, month: int) -> News:
     return told("sla", f"{service} {month}", at, body)
 
 
+def taken_back(service: str, month: int, at: datetime) -> News:
+    body = BreachWithdrawn(
+        sla=derived_id("sla", service),
+        sla_number="SLA-1",
+        version=1,
+        service=service,
+        customer="halden-bank",
+        target="availability",
+        metric=Metric.AVAILABILITY,
+        month=f"2026-{month:02}",
+    )
+    return told("sla", f"{service} {month}", at, body)
+
+
+def known_again(service: str, month: int) -> News:
+    again = breach(service, month)
+    later = replace(again.body, at=again.at + timedelta(days=6), used="55 min")
+    return told("sla", f"{service} {month}", later.at, later)
+
+
 def risk(level: int, at: datetime) -> News:
     body = RiskAboveLimit(
         number="R-017",
@@ -192,6 +212,8 @@ NEWS: dict[str, list[News]] = {
     "F-4": [issued("F-4", Grade.OBSERVATION, day(2, 15))],
     "SVC-ERP": [breach("SVC-ERP", 3)],
     "SVC-MAIL": [breach("SVC-MAIL", 3)],
+    "SVC-DNS": [breach("SVC-DNS", 3), taken_back("SVC-DNS", 3, day(3, 16))],
+    "SVC-PAY": [breach("SVC-PAY", 3), taken_back("SVC-PAY", 3, day(3, 16)), known_again("SVC-PAY", 3)],
     "R-017": [risk(16, day(3, 1)), risk(20, day(3, 9))],
 }
 TURNS = [name for name, news in NEWS.items() for _ in news]
@@ -272,6 +294,33 @@ def test_each_finding_is_judged_by_the_policy_of_its_own_day() -> None:
     assert by_label["F-2"].cancellation_asked
     # F-3, major in the end: 90 days from its issue on 02-14.
     assert by_label["F-3"].due == date(2026, 5, 15)
+
+
+def test_a_breach_that_is_taken_back_asks_for_cancellation_and_once_known_again_does_not() -> None:
+    by_service = {each.service: each for each in played(in_turn(TURNS, set()), Grouping.NONE).actions().values()}
+    gone, back = by_service["SVC-DNS"], by_service["SVC-PAY"]
+    assert gone.cancellation_asked
+    assert (back.status, back.cancellation_asked, len(back.sources)) == (Status.OPENED, False, 1)
+    # 30 days from the first breach on 03-14: that it was doubted in between gives nobody more time.
+    assert (back.due, back.original_due) == (date(2026, 4, 13), date(2026, 4, 13))
+
+
+def test_a_cancelled_breach_that_is_known_again_has_a_new_action() -> None:
+    world = World(Policies())
+    world.hear(breach("SVC-PAY", 3))
+    world.hear(taken_back("SVC-PAY", 3, day(3, 16)))
+    (stream,) = world.actions()
+    world.do(stream, c.DecideCancellation(approved=True, reason="There was no breach."), day(3, 17), "p-hansen")
+    world.hear(known_again("SVC-PAY", 3))
+    assert [each.status for each in world.actions().values()] == [Status.CANCELLED, Status.OPENED]
+
+
+def test_a_breach_taken_back_after_its_action_was_closed_changes_nothing() -> None:
+    world, stream = implemented_for_erp()
+    world.do(stream, c.Verify(verdict=Verdict.EFFECTIVE, evidence="Quiet."), day(9, 10), "p-weiss")
+    world.hear(taken_back("SVC-ERP", 3, day(9, 11)))
+    assert world.states[stream].status == Status.CLOSED
+    assert len(world.actions()) == 1
 
 
 # --- the loop closes by itself (scenario 10) -------------------------------------------------------------------------

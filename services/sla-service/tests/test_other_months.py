@@ -54,7 +54,7 @@ def amended(world: Any, sla: Any, on: date, **changes: Any) -> None:
     terms = replace(world.streams[sla].state.active.terms, **changes)
     world.do(slas, sla, Amend(terms=terms, reason="agreed anew"))
     for side in Side:
-        world.do(slas, sla, Sign(side=side, person="p-x", on=on))
+        world.do(slas, sla, Sign(side=side, person=f"p-{side}", on=on))
 
 
 # --- availability

@@ -129,7 +129,13 @@ def test_with_the_second_signature_it_is_agreed_and_waits_for_its_day() -> None:
 def test_by_itself_it_is_in_force_from_the_start_of_its_day_in_its_zone() -> None:
     late = given(drafted, provider, customer, agreed).at("2026-04-03T00:00:00Z")
     announced = SlaActivated(
-        number="SLA-1", service="SVC-ERP", customer="halden-bank", version=1, effective_from=date(2026, 4, 1)
+        number="SLA-1",
+        service="SVC-ERP",
+        customer="halden-bank",
+        version=1,
+        effective_from=date(2026, 4, 1),
+        judges_from=date(2026, 4, 1),
+        targets=tuple(target.key for target in TERMS.targets),
     )
     late.when(Due()).then(activated).then_announced(announced)
     late.when(Activate()).then(activated)
@@ -220,8 +226,12 @@ def test_a_back_dated_amendment_needs_both_sides_and_calls_for_restatement() -> 
         RestatementCalledFor(version=2, months=("2026-04", "2026-05", "2026-06")),
     )
     assert outcome.state.to_restate == ("2026-04", "2026-05", "2026-06")
-    may, july = (outcome.state.governing(date(2026, n, 1), date(2026, n, 28)) for n in (5, 7))
-    assert [version and version.number for version in (may, july)] == [1, 2]
+    parts = outcome.state.parts(date(2026, 5, 1), date(2026, 7, 31))
+    assert [(part.version.number, part.first, part.last) for part in parts] == [
+        (1, date(2026, 5, 1), date(2026, 6, 14)),
+        (2, date(2026, 6, 15), date(2026, 7, 31)),
+    ]
+    assert outcome.state.parts(date(2026, 3, 1), date(2026, 3, 31)) == ()
 
 
 def test_an_amendment_does_not_reach_back_before_the_agreement() -> None:
@@ -265,3 +275,8 @@ def test_the_past_is_not_terminated_and_a_draft_is_abandoned() -> None:
     abandoned = Abandoned(reason="replaced")
     given(drafted).when(terminate).then(abandoned).then_announced()
     given(drafted, abandoned).when(terminate).then_refused("was terminated", rule="S-03")
+
+
+def test_one_person_does_not_sign_for_both_sides() -> None:
+    alone = Sign(side=Side.CUSTOMER, person="p-ruiz", on=date(2026, 3, 10))
+    given(drafted, provider).when(alone).then_refused("somebody else signs for the customer", rule="S-03", status=409)

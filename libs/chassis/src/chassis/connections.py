@@ -1,4 +1,4 @@
-"""Connections that somebody keeps without using them: a whole head must come in time, and what is answered must be taken.
+"""Connections that somebody keeps without using: a whole head must come in time, and what is answered must be taken.
 
 Uvicorn waits for ever for the first request on a connection, for the rest of one that nobody reads any more, and for
 a client that does not take its answer. A thousand such connections, and nobody else is served.

@@ -201,7 +201,10 @@ class KeysAtUrl:
 def read_jwks(content: bytes) -> dict[str, PyJWK]:
     """The usable keys of a JWKS: for signatures, public, of an algorithm that we accept."""
     keys: dict[str, PyJWK] = {}
-    for each in json.loads(content)["keys"]:
+    document = json.loads(content)
+    if not isinstance(document, dict) or not isinstance(document.get("keys"), list):
+        raise ValueError("no JWKS")
+    for each in document["keys"]:
         try:
             key = PyJWK.from_dict(each)
         except (jwt.PyJWTError, ValueError, TypeError, AttributeError):

@@ -35,18 +35,24 @@ class ServiceRetired:
 
 @public("sla", "sla", "sla-activated")
 class SlaActivated:
-    """A version of an agreement is in force; the stream is the agreement's."""
+    """A version of an agreement is in force; the stream is the agreement's.
+
+    It judges from the day `judges_from` on, which is later than `effective_from` where it was back-dated. `targets` are
+    those of all versions up to this one.
+    """
 
     number: Line
     service: Key
     customer: Key
     version: int
     effective_from: date
+    judges_from: date | None = None
+    targets: tuple[Key, ...] = ()
 
 
 @public("sla", "sla", "sla-ended")
 class SlaEnded:
-    """The agreement is no longer in force after `ended_on`; `targets` are those it had at its end."""
+    """The agreement is no longer in force after `ended_on`; `targets` are those of all its versions."""
 
     number: Line
     service: Key

@@ -41,6 +41,8 @@ class Evidence:
     population: Count
     collected_at: Instant
     collector: Person
+    prepared_by: Person | None = None
+    """Who made what was seen, where that is known: nobody judges by evidence of their own making (A-06)."""
     effective_from: Day | None = None
     effective_to: Day | None = None
     hash: Sha256 | None = None

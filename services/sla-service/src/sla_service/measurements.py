@@ -3,19 +3,20 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Annotated, Any
 from uuid import UUID
 
 from annotated_types import Len
 
 from chassis.routes import Order
-from events.kernel import Given, Need, Refused, value
+from events.kernel import Given, Need, Refused, Unacceptable, value
 from events.words import Key
-from sla_service.months import first_day, last_day, month_of, months_between
+from sla_service.months import month_of, months_between
 from sla_service.outages.aggregate import outages, outages_id
 from sla_service.outages.domain import Report as ReportOutages
 from sla_service.periods.aggregate import period_id, periods, periods_of
+from sla_service.periods.basis import judged_by
 from sla_service.periods.commands import Measure
 from sla_service.periods.resolution import counts_at
 from sla_service.samples import Outage, Sample, label, refuse_unobservable, row_of, unknown_rows
@@ -24,6 +25,9 @@ from sla_service.slas.state import Version
 from sla_service.slas.terms import AvailabilityTarget, Target
 
 MOST_SAMPLES = 1000
+MOST_PLACES = 120
+MOST_LOOKS = 200_000
+"""Of one report: the targets and months that it may concern, and how often it may be asked whether a sample does."""
 Place = tuple[UUID, str, str]
 """Agreement, target and month."""
 
@@ -83,15 +87,23 @@ def _orders_for_periods(body: Measurements, given: Given) -> Iterator[Order]:
 
 
 def _places(body: Measurements, given: Given) -> Iterator[tuple[Sample, Place]]:
-    """Where the samples count, by the versions that govern the months."""
+    """Where the samples count, by the versions that the months are judged by."""
+    looks, places = 0, set[Place]()
     for found in given[agreements_about(body.service)]:
-        governs = cache(found.state.governing)
+        judged = cache(partial(judged_by, found.state))
         for version in found.state.versions_in_force:
             for target in version.terms.targets:
                 for sample in body.samples:
                     for month in _months(sample, target, version, given.at):
-                        if governs(first_day(month), last_day(month)) is version:
-                            yield sample, (found.id, target.key, month)
+                        looks += 1
+                        if any(part.version is version for part in judged(target.key, month)):
+                            places.add(place := (found.id, target.key, month))
+                            yield sample, place
+                        if looks > MOST_LOOKS or len(places) > MOST_PLACES:
+                            raise Unacceptable(
+                                f"these samples concern more than {MOST_PLACES} targets and months: send them in parts",
+                                rule="S-04",
+                            )
 
 
 def _months(sample: Sample, target: Target, version: Version, now: datetime) -> Iterable[str]:

@@ -20,7 +20,7 @@ MAX_VERSION = 2**31 - 1
 PLAIN = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '%"')
 """What CloudEvents leaves as it is in a header; the rest is percent-encoded."""
 
-PLAIN_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+ONE_LINE = re.compile(r"[\x20-\x7e]{1,128}")
 
 MESSAGE_ID = "Nats-Msg-Id"
 POSITION = "closeloop-position"
@@ -131,7 +131,7 @@ def understood(source: str, message: Message) -> Heard:
         raise BrokenMessage("ce-time has no time zone")
     news = News(tenant=place.tenant, service=source, stream=place.stream, event=event, at=at, body=body)
     correlation = header.get(CORRELATION, "")
-    return Heard(news, correlation if PLAIN_ID.fullmatch(correlation) else str(event))
+    return Heard(news, correlation if ONE_LINE.fullmatch(correlation) else str(event))
 
 
 def _contract(source: str, message: Message, type_name: str) -> type:

@@ -6,6 +6,8 @@ from datetime import date, datetime, timedelta
 
 from markupsafe import Markup
 
+from stack.demo.wording import count
+
 GOOD, BAD, WARN, INK, MUTED, GRID, SOFT = "#0f766e", "#b42318", "#b45309", "#1c2434", "#667085", "#e4e7ec", "#99d5cc"
 STATE_COLOURS = {
     "opened": "#b42318",
@@ -164,7 +166,8 @@ class ActionBar:
     state: str
     age: int
     due_on_day: int
-    overdue: bool
+    late: str = ""
+    """What to say where it was not in time."""
 
 
 def by_state(actions: Sequence[ActionBar], states: Sequence[str]) -> Markup:
@@ -200,12 +203,12 @@ def by_age(actions: Sequence[ActionBar]) -> Markup:
         y = top + row * n
         due = left + action.due_on_day * scale
         after = left + max(action.age * scale, due - left) + 8
-        shown = f"{action.age} days" + (", overdue" if action.overdue else "")
+        shown = f"{count(action.age, 'day')}{f', {action.late}' if action.late else ''}"
         parts += [
             text(0, y + 14, action.number, size=12, bold=True),
             rect(left, y + 3, max(action.age * scale, 2), row - 9, STATE_COLOURS[action.state], action.what, 3),
             line(due, y, due, y + row - 3, INK, 2),
-            text(after, y + 14, shown, size=11, fill=BAD if action.overdue else MUTED),
+            text(after, y + 14, shown, size=11, fill=BAD if action.late else MUTED),
         ]
     parts.append(text(width, height - 6, "days", size=11, anchor="end", fill=MUTED))
     return svg(width, height, "Age of corrective actions in days", parts)

@@ -19,7 +19,7 @@ from stack.cluster import Stack
 from stack.demo import golden_path, public_services, report, service_desk
 from stack.demo.cast import DIRECTOR
 from stack.demo.listener import Listener
-from stack.demo.outcome import Said, against_the_rows, complaints, differences, heard, without_exactly_one
+from stack.demo.outcome import Said, against_the_rows, complaints, differences, ending, heard, without_exactly_one
 from stack.demo.real_input import Incident, incidents, probes
 from stack.demo.recount import Verdict
 from stack.demo.report import Story
@@ -42,6 +42,9 @@ def main(args: Sequence[str]) -> int:
         figures = {**heard(listener), "seconds": round(time.monotonic() - began, 1)}
         story = Story(said, figures, played.verdicts, played.rows, stage.timeline.entries, wrong)
         report.write(options.report, story)
+    console.print()
+    if not wrong:
+        console.print(ending(said, stage.now.date()), soft_wrap=True, markup=False)
     _conclude(console, options, figures, wrong)
     return 1 if wrong else 0
 
@@ -153,7 +156,6 @@ class Played:
 
 def _conclude(console: Console, options: argparse.Namespace, figures: dict[str, object], wrong: Sequence[str]) -> None:
     """The figures are the last line on stdout, for whoever reads it by machine."""
-    console.print()
     for each in wrong:
         print(f"MISSING: {each}", file=sys.stderr)
     sys.stderr.flush()

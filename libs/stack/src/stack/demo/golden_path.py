@@ -60,7 +60,7 @@ def at(month: int, day: int, hour: int = 10) -> datetime:
 
 def play(stage: Stage, halfway: Callable[[], None] = lambda: None) -> None:
     """From the audit to the finding that is verified; `halfway` is called while the effect is being measured."""
-    stage.timeline.chapter("2026: an audit finds a service without an SLA, and the loop closes")
+    stage.timeline.chapter("2026: an audit finds a service without an SLA, and the loop closes", at(1, 12))
     stage.go_to(at(1, 12))
     for key, name in CATALOGUE.items():
         list_service(stage, key, name, "TeleNord" if key == "SVC-NET" else None)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,7 @@ from stack.demo.cast import DIRECTOR
 from stack.demo.listener import Listener
 from stack.demo.recount import Verdict
 from stack.demo.stage import Stage, source_ids
+from stack.demo.wording import count
 
 Figures = dict[str, Any]
 A_MICROSECOND = timedelta(microseconds=1)
@@ -92,6 +93,19 @@ def heard(listener: Listener) -> Figures:
         "events": len(listener.heard),
         "duplicates": sum(1 for actions in actions_of.values() if len(actions) > 1),
     }
+
+
+def ending(said: Said, day: date) -> str:
+    """Why not every corrective action is closed when the story ends."""
+    open_ones = [each for each in said.actions if each["status"] != "closed"]
+    closed = f"{len(said.actions) - len(open_ones)} of {count(len(said.actions), 'corrective action')} are closed"
+    if not open_ones:
+        return f"{closed}, each proven effective."
+    named = ", ".join(sorted(f"{each['number']} {each['status']}" for each in open_ones))
+    return (
+        f"{closed}; {len(open_ones)} stay open because the story ends on {day}, before their work is done "
+        f"or their effect is proven ({named})."
+    )
 
 
 def differences(said: Figures, told: Figures) -> list[str]:

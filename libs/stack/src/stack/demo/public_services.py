@@ -13,6 +13,7 @@ from stack.demo.real_input import Outage, Probe, outages_of
 from stack.demo.recount import Verdict
 from stack.demo.remedies import Case, Docket, Remedy, Stop, Task
 from stack.demo.stage import Missing, Stage
+from stack.demo.wording import count
 
 MONTH, TARGET, CUSTOMER, ZONE = "2026-08", "availability", "public", ZoneInfo("UTC")
 STRICT, LENIENT = Decimal("99.9"), Decimal("99.7")
@@ -76,23 +77,21 @@ class Monitor:
             list_service(self.stage, key_of(service), service)
             target = availability_target(TARGET, percent_of(service))
             agree(self.stage, key_of(service), CUSTOMER, [target], ZONE.key, AGREED.date(), "upptime")
-        count = len(self.services)
-        self.stage.timeline.did(RUIZ, f"lists {count} public services, each with an SLA of {STRICT} or {LENIENT} %")
+        listed = count(len(self.services), "public service")
+        self.stage.timeline.did(RUIZ, f"lists {listed}, each with an SLA of {STRICT} or {LENIENT} %")
         self.stage.settle()
 
     def report(self) -> None:
         """Report outages that began or ended since the last time."""
-        self._last, open_now = {}, 0
+        self._last = {}
         for outage in outages_of([probe for probe in self.probes if probe.at <= self.stage.now]):
             name = (outage.service, outage.started_at)
             if name in self._over or (outage.ended_at is None and name in self._open):
                 continue
             self._last.setdefault(outage.service, []).append(self._sample(outage))
-            open_now += outage.ended_at is None
         for service, samples in self._last.items():
             report(self.stage, key_of(service), "upptime", samples)
-        count = sum(len(samples) for samples in self._last.values())
-        self.stage.timeline.note(f"upptime reports {count} outages or ends of outages, {open_now} of them still open")
+        self.stage.timeline.note(f"upptime reports {_news([each for new in self._last.values() for each in new])}")
         self.stage.settle()
 
     def report_again(self) -> None:
@@ -147,9 +146,21 @@ class Monitor:
         return self.stage.action_for(found["id"], named)
 
 
+def _news(samples: Sequence[Object]) -> str:
+    """2 new outages, 1 of them still going on, and the end of 3 outages"""
+    begun = [each for each in samples if "corrects" not in each]
+    going_on = sum(each["ended_at"] is None for each in begun)
+    still = "still going on" if going_on == len(begun) else f"{going_on} of them still going on"
+    told = [f"{count(len(begun), 'new outage')}{f', {still}' if going_on else ''}"] if begun else []
+    if ended := len(samples) - len(begun):
+        told.append(f"the end of {count(ended, 'outage')}")
+    return ", and ".join(told) or "nothing new"
+
+
 def play(stage: Stage, probes: Sequence[Probe], *, short: bool) -> Monitor:
     """From the SLAs to what is still open in October."""
-    stage.timeline.chapter("August 2026: public services are probed, and an accepted risk does not survive it")
+    title = "August 2026: public services are probed, and an accepted risk does not survive it"
+    stage.timeline.chapter(title, AGREED)
     stage.go_to(AGREED)
     monitor = Monitor(stage, probes)
     monitor.agree()

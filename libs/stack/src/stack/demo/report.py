@@ -18,6 +18,7 @@ from stack.demo.outcome import Said
 from stack.demo.real_input import Incident, outages_of, probes
 from stack.demo.recount import ResolutionTarget, Verdict, in_time
 from stack.demo.timeline import Entry
+from stack.demo.wording import agreed, count, figure
 
 STATES = ("opened", "contained", "analysed", "planned", "implementing", "implemented", "closed")
 PROBED_FROM = datetime(2026, 8, 11, tzinfo=UTC)
@@ -190,8 +191,17 @@ def _action_bar(action: Object) -> ActionBar:
         state=action["status"],
         age=action["age_days"],
         due_on_day=(datetime.fromisoformat(action["due"]).date() - opened).days,
-        overdue=action["overdue"],
+        late=_late(action),
     )
+
+
+def _late(action: Object) -> str:
+    """The due date is the date by which the work is done; measuring its effect comes after."""
+    if action["overdue"]:
+        return "overdue"
+    done = [_at(each["at"]).date().isoformat() for each in action["cycles"][-1]["completions"]]
+    is_done = action["status"] in ("implemented", "closed")
+    return "done late" if is_done and done and max(done) > action["due"] else ""
 
 
 def _breaches(said: Said) -> list[dict[str, Any]]:
@@ -204,10 +214,25 @@ def _breaches(said: Said) -> list[dict[str, Any]]:
                 "target": period["target"],
                 "month": period["month"],
                 "at": f"{_at(period['breach']['at']):%Y-%m-%d %H:%M:%S}",
-                "used": period["breach"]["used"],
-                "budget": period["breach"]["budget"],
-                "attainment": period["attainment"],
+                "agreed": agreed(period["breach"]["budget"]),
+                "used_when_confirmed": figure(period["breach"]["used"]),
+                "used_at_the_end": _used_at_the_end(period),
+                "attainment": _attainment(period),
                 "actions": [(each["number"], each["status"]) for each in actions],
             }
         )
     return rows
+
+
+def _used_at_the_end(period: Object) -> str:
+    if period["metric"] == "availability":
+        return figure(f"{period['used_minutes']} min")
+    if period["terms"].get("percent") is None:
+        return count(period["misses"], "miss")
+    return figure(f"{period['attainment']} % of {period['in_time'] + period['misses']}")
+
+
+def _attainment(period: Object) -> str:
+    """Of a month's minutes every thousandth counts; of a few incidents one place is enough."""
+    places = 3 if period["metric"] == "availability" else 1
+    return f"{float(period['attainment']):.{places}f} %"

@@ -12,6 +12,7 @@ from stack.demo.real_input import DESK_ZONE, Incident
 from stack.demo.recount import ResolutionTarget, Verdict
 from stack.demo.remedies import Case, Docket, Remedy, Task
 from stack.demo.stage import Missing, Stage
+from stack.demo.wording import count
 
 SERVICE, CUSTOMER, SOURCE = "SVC-DESK", "in-house", "servicenow"
 HOUR = timedelta(hours=1)
@@ -137,8 +138,8 @@ class Desk:
                 continue
             samples.append(self._sample(row, resolved))
         if samples:
-            count = report(self.stage, SERVICE, SOURCE, samples)
-            self.stage.timeline.note(f"the service desk reports {count} times what it knows of its incidents")
+            news = count(report(self.stage, SERVICE, SOURCE, samples), "incident")
+            self.stage.timeline.note(f"the service desk reports what is new about {news}")
             self.stage.settle()
 
     def _sample(self, row: Incident, resolved: datetime | None) -> Object:
@@ -201,7 +202,8 @@ def play(stage: Stage, rows: Sequence[Incident], *, short: bool) -> Desk:
     """From the signature to the end of the agreement."""
     desk = Desk(stage, rows)
     docket = Docket(stage, desk.action, _cases())
-    stage.timeline.chapter(f"2016: a service desk agrees what it owes, and {len(rows)} incidents put it to the test")
+    title = f"2016: a service desk agrees what it owes, and {len(rows)} incidents put it to the test"
+    stage.timeline.chapter(title, stage.now)
     desk.agree()
     for moment in SHORT if short else STOPS:
         _report_at(desk, moment)

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from stack.demo.cast import Person
 from stack.demo.listener import Heard
+from stack.demo.wording import agreed, count, figure
 
 Kind = Literal["chapter", "deed", "refusal", "event", "action", "note"]
 STYLES: dict[Kind, tuple[str, str]] = {
@@ -23,6 +24,12 @@ STYLES: dict[Kind, tuple[str, str]] = {
     "event": ("~", "cyan"),
     "action": ("★", "bold green"),
     "note": (" ", "dim"),
+}
+MEANINGS: dict[Kind, str] = {
+    "deed": "a person acts",
+    "refusal": "a rule refuses",
+    "event": "a service tells the others",
+    "action": "a corrective action is opened, re-opened or closed",
 }
 
 
@@ -49,6 +56,7 @@ class Timeline:
         self._live = Live(console=console, refresh_per_second=8, transient=True, get_renderable=self._footer)
 
     def __enter__(self) -> "Timeline":
+        self._explain()
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -57,8 +65,17 @@ class Timeline:
         self.pause()
         self._live.stop()
 
-    def chapter(self, title: str) -> None:
-        self.pause()
+    def _explain(self) -> None:
+        """What the marks mean, in one line."""
+        legend = Text("Marks:")
+        for kind, meaning in MEANINGS.items():
+            mark, style = STYLES[kind]
+            legend.append("  ").append(mark, style=style).append(f" {meaning}")
+        self._console.print(legend, soft_wrap=True)
+
+    def chapter(self, title: str, begins: datetime) -> None:
+        """A part of the story begins, on a day of its own."""
+        self.now(begins)
         self._console.print()
         self._add("chapter", "", title)
 
@@ -94,7 +111,7 @@ class Timeline:
         with self._lock:
             counted, self._quiet = self._quiet, Counter()
         for service in dict.fromkeys(service for service, _ in counted):
-            parts = (f"{n} {name}" if n > 1 else name for (each, name), n in counted.items() if each == service)
+            parts = (f"{name} ({n})" if n > 1 else name for (each, name), n in counted.items() if each == service)
             self._add("event", f"{service} tells", ", ".join(parts))
 
     def _add(self, kind: Kind, who: str, what: str) -> None:
@@ -108,14 +125,20 @@ class Timeline:
     def _footer(self) -> Text:
         told = self._totals
         figures = (
-            f" {self.day} · {told['events']} events, each told twice · {told['breach-confirmed']} breaches"
-            f" · {told['corrective-action-opened']} actions, {told['corrective-action-closed']} closed "
+            f" {self.day} · {count(told['events'], 'event')} · {count(told['breach-confirmed'], 'breach')}"
+            f" · {count(told['corrective-action-opened'], 'action')}, {told['corrective-action-closed']} closed "
         )
         return Text(figures, style="reverse", no_wrap=True, overflow="ellipsis")
 
 
 def _breach(body: dict[str, Any]) -> str:
-    return f"breach of {body['service']} {body['target']} {body['month']}: {body['used']}, agreed {body['budget']}"
+    return f"breach of {_used(body)}"
+
+
+def _used(body: dict[str, Any]) -> str:
+    """Of which target and month, how much of what was agreed."""
+    name = f"{body['service']} {body['target']} {body['month']}"
+    return f"{name}: {figure(body['used'])}, agreed: {agreed(body['budget'])}"
 
 
 def _labels(body: dict[str, Any]) -> str:
@@ -135,7 +158,7 @@ def _escalated(body: dict[str, Any]) -> str:
 
 TOLD: dict[str, Callable[[dict[str, Any]], str]] = {
     "breach-confirmed": _breach,
-    "target-at-risk": lambda b: f"at risk: {b['service']} {b['target']} {b['month']}, {b['used']} of {b['budget']}",
+    "target-at-risk": lambda b: f"at risk: {_used(b)}",
     "finding-issued": lambda b: f"finding {b['number']} ({b['grade']}, {b['clause']}): {b['statement']}",
     "audit-reported": lambda b: f"report of {b['number']}, revision {b['revision']}",
     "risk-above-limit": lambda b: f"risk {b['number']} at level {b['level']}, above the limit of {b['limit']}",

@@ -107,8 +107,8 @@ routes.act(
     "report-acknowledgement",
     AcknowledgeReport,
     permission="audit.acknowledge",
-    summary="Acknowledge the latest revision of the report",
-    example={},
+    summary="Acknowledge a revision of the report; the latest, if none is named",
+    example={"revision": 1},
 )
 routes.act("follow-up", BeginFollowUp, permission="audit.conduct", summary="Begin the follow-up", example={})
 routes.act("closure", Close, permission="audit.close", summary="Close the audit", example={})

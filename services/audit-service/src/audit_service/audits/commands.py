@@ -3,7 +3,7 @@
 from audit_service.audits.values import AuditPlan, Verdict
 from audit_service.evidence import Criterion, Evidence
 from events.kernel import value
-from events.words import Day, Person, Text
+from events.words import Count, Day, Person, Text
 
 
 @value
@@ -67,7 +67,9 @@ class CorrectReport:
 
 @value
 class AcknowledgeReport:
-    """A recipient confirms having received the latest revision."""
+    """A recipient confirms having received a revision of the report; the latest, where none is named."""
+
+    revision: Count | None = None
 
 
 @value

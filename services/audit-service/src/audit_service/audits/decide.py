@@ -23,7 +23,12 @@ from audit_service.audits.commands import (
     Start,
 )
 from audit_service.audits.events import Event
-from audit_service.audits.independence import LONGEST_LOOK_BACK, refuse_dependent, refuse_outsider
+from audit_service.audits.independence import (
+    LONGEST_LOOK_BACK,
+    refuse_dependent,
+    refuse_outsider,
+    refuse_own_evidence,
+)
 from audit_service.audits.needs import NUMBER, findings_of, open_items, previous_findings
 from audit_service.audits.state import FIELDWORK, Audit, Status
 from audit_service.audits.values import AuditPlan, Report, Result, Verdict
@@ -32,7 +37,7 @@ from audit_service.findings.state import SETTLED, STANDING, Finding
 from audit_service.findings.state import Status as Found
 from audit_service.turns import refuse_out_of_turn
 from contracts.audit import NONCONFORMITIES
-from events.kernel import Forbidden, Given, Refused, Unacceptable
+from events.kernel import Forbidden, Given, NotFound, Refused, Unacceptable
 from events.words import day_of
 
 BEFORE_START = (Status.PLANNED, Status.PREPARED)
@@ -80,7 +85,7 @@ def decide(audit: Audit, command: Command, given: Given) -> Sequence[Event]:  # 
         case CorrectReport():
             return _correct_report(audit, command, given)
         case AcknowledgeReport():
-            return _acknowledge_report(audit, given)
+            return _acknowledge_report(audit, command, given)
         case BeginFollowUp():
             return [events.FollowUpBegun()]
         case Close():
@@ -130,6 +135,7 @@ def _refuse_impossible(plan: AuditPlan) -> None:
 def _change_team(audit: Audit, command: ChangeTeam, given: Given) -> Sequence[Event]:
     members = tuple(dict.fromkeys(member for member in command.members if member != command.lead))
     refuse_dependent((command.lead, *members), audit.plan, given)
+    refuse_own_evidence((command.lead, *members), audit.evidence)
     return [events.TeamChanged(lead=command.lead, members=members, reason=command.reason)]
 
 
@@ -196,6 +202,7 @@ def _record_result(audit: Audit, command: RecordResult, given: Given) -> Sequenc
     if command.outcome is not Verdict.NOT_AUDITED and not command.evidence:
         raise Unacceptable(f"say on what evidence {command.criterion} was judged", rule="A-09")
     refuse_unsound(command.evidence, given.at)
+    refuse_own_evidence(audit.team, command.evidence)
     result = Result(
         criterion=command.criterion,
         outcome=command.outcome,
@@ -213,24 +220,31 @@ def _issue_report(audit: Audit, command: IssueReport, given: Given) -> Sequence[
     found = [each.state for each in given[findings_of(audit)]]
     _refuse_unjudged(audit)
     _refuse_named("A-13", "raised, but neither issued nor withdrawn", _numbers(found, Found.RAISED))
-    _refuse_unfound(audit, found)
+    _refuse_contradicted(audit, found)
     listed = [each.state for each in given[open_items()] if each.id in audit.follow_up_items]
     _refuse_named("A-14", "to be followed up, but without a conclusion", [item.action_number for item in listed])
     return [_report(audit, command.recipients, command.summary, None, given)]
 
 
 def _refuse_unjudged(audit: Audit) -> None:
-    judged = {result.criterion for result in audit.results}
-    unjudged = [str(criterion) for criterion in audit.plan.criteria if criterion not in judged]
+    unjudged = [str(criterion) for criterion in audit.plan.criteria if criterion not in audit.verdicts]
     _refuse_named("A-05", "without a result", unjudged)
 
 
-def _refuse_unfound(audit: Audit, found: Iterable[Finding]) -> None:
-    """A result that says there is a finding has one."""
-    on = {(finding.edition, finding.clause) for finding in found}
-    said = {result.criterion for result in audit.results if result.outcome is Verdict.FINDING}
-    unfound = sorted(str(criterion) for criterion in said if (criterion.norm, criterion.clause) not in on)
-    _refuse_named("A-10", "judged to be a finding, but no finding was raised", unfound)
+def _refuse_contradicted(audit: Audit, found: Iterable[Finding]) -> None:
+    """A result that says there is a finding has one that stands; one that says conform has no nonconformity."""
+    standing = [finding for finding in found if finding.status is not Found.WITHDRAWN]
+    on = {finding.criterion for finding in standing}
+    wrong = {finding.criterion for finding in standing if finding.grade in NONCONFORMITIES}
+    unfound = sorted(_judged(audit, Verdict.FINDING) - on)
+    _refuse_named("A-10", "judged to be a finding, but no finding stands", unfound)
+    _refuse_named(
+        "A-10", "judged to conform, but a nonconformity stands", sorted(_judged(audit, Verdict.CONFORM) & wrong)
+    )
+
+
+def _judged(audit: Audit, verdict: Verdict) -> set[str]:
+    return {str(criterion) for criterion, said in audit.verdicts.items() if said is verdict}
 
 
 def _numbers(found: Iterable[Finding], *statuses: Found) -> list[str]:
@@ -263,13 +277,17 @@ def _report(
     return events.ReportIssued(report=report)
 
 
-def _acknowledge_report(audit: Audit, given: Given) -> Sequence[Event]:
-    latest, person = audit.reports[-1], given.by.person
-    if person not in latest.recipients:
-        raise Forbidden(f"{person} is not among the recipients of revision {latest.revision}", rule="A-13")
-    if person in latest.acknowledged_by:
+def _acknowledge_report(audit: Audit, command: AcknowledgeReport, given: Given) -> Sequence[Event]:
+    revision = len(audit.reports) if command.revision is None else command.revision
+    person = given.by.person
+    report = next((each for each in audit.reports if each.revision == revision), None)
+    if report is None:
+        raise NotFound(f"{audit.number} has no revision {revision} of its report", rule="A-13")
+    if person not in report.recipients:
+        raise Forbidden(f"{person} is not among the recipients of revision {revision}", rule="A-13")
+    if person in report.acknowledged_by:
         return []
-    return [events.ReportAcknowledged(revision=latest.revision, by=person)]
+    return [events.ReportAcknowledged(revision=revision, by=person)]
 
 
 def _close(audit: Audit, given: Given) -> Sequence[Event]:

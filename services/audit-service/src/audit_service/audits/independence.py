@@ -1,16 +1,17 @@
-"""Nobody audits own work: who owned, ran, managed or built a service cannot audit it for a while (A-06).
+"""Nobody audits own work: a service that one answered for, an action that one owns, evidence that one prepared (A-06).
 
-Asked when auditors are assigned, and again when the audit starts: duties may have changed in between. That an auditor
-does not own a corrective action under follow-up is not asked here: the news of an action name a role, and the roles
-that own actions are among those below.
+Asked when auditors are assigned, and again when the audit starts: duties and actions may have changed in between. Who
+prepared evidence is asked when it is brought.
 """
 
 from calendar import monthrange
 from collections.abc import Iterable
 from datetime import date
 
+from audit_service.audits.needs import open_items
 from audit_service.audits.state import Audit
 from audit_service.audits.values import AuditPlan
+from audit_service.evidence import Evidence
 from audit_service.role_holders.aggregate import duties_held_by
 from audit_service.role_holders.domain import spelled
 from duties.assignments import Assignment
@@ -40,14 +41,22 @@ def months_before(day: date, months: int) -> date:
 
 
 def refuse_dependent(team: Iterable[str], plan: AuditPlan, given: Given, start: date | None = None) -> None:
-    """Refuse a team of which somebody answered for a service in scope, from the look-back to the audit's end.
+    """Refuse a team of which somebody has own work in scope; while the scope is still open, nobody has."""
+    if plan.scope.named:
+        team = tuple(team)
+        _refuse_own_service(team, plan, given, start)
+        _refuse_own_action(team, plan, given)
 
-    An audit that takes longer than planned has not ended yet; one whose scope is still open has nobody's work in it.
+
+def _refuse_own_service(team: Iterable[str], plan: AuditPlan, given: Given, start: date | None) -> None:
+    """Refuse who answered for a service in scope, from the look-back to the audit's end.
+
+    An audit that takes longer than planned has not ended yet.
     """
     today = day_of(given.at, plan.zone)
     start = start or plan.starts_on or today
     first, last = months_before(start, plan.look_back_months), max(start, plan.ends_on or start, today)
-    for person in team if plan.scope.named else ():
+    for person in team:
         duties = given.only(duties_held_by(person))
         for duty in duties.assignments:
             if duty.role in INVOLVED and duty.touches(first, last) and plan.scope.reaches(duty.service):
@@ -65,6 +74,33 @@ def _not_independent(duty: Assignment, plan: AuditPlan, start: date) -> Refused:
         since=duty.since,
         until=duty.until,
     )
+
+
+def _refuse_own_action(team: Iterable[str], plan: AuditPlan, given: Given) -> None:
+    """Refuse who owns an action that this audit would have to follow up."""
+    team = frozenset(team)
+    for item in (each.state for each in given[open_items()]):
+        if item.owner in team and plan.scope.reaches(item.service):
+            raise Refused(
+                f"{item.owner} owns {item.action_number}, which this audit follows up",
+                rule="A-06",
+                person=item.owner,
+                corrective_action=item.action_number,
+                service=item.service,
+            )
+
+
+def refuse_own_evidence(team: Iterable[str], evidence: Iterable[Evidence]) -> None:
+    """Refuse evidence that somebody on the team has prepared."""
+    team = frozenset(team)
+    for each in evidence:
+        if each.prepared_by in team:
+            raise Refused(
+                f"{each.prepared_by} prepared {each.source} and cannot judge by it",
+                rule="A-06",
+                person=each.prepared_by,
+                source=each.source,
+            )
 
 
 def refuse_outsider(audit: Audit, given: Given) -> None:

@@ -34,11 +34,11 @@ NUMBER = NextNumber("AUD")
 def needs(audit: Audit, command: Command) -> Iterable[Need[Any]]:
     match command:
         case Plan(lead=lead, members=members):
-            return [NUMBER, *_duties_of(*((lead,) if lead else ()), *members)]
+            return [NUMBER, *_independence_of(*((lead,) if lead else ()), *members)]
         case ChangeTeam(lead=lead, members=members):
-            return _duties_of(lead, *members)
+            return _independence_of(lead, *members)
         case Revise() | Start() | Resume():
-            return _duties_of(*audit.team)
+            return _independence_of(*audit.team)
         case Prepare():
             return [open_items(), *previous_findings(audit.plan)]
         case IssueReport() | CorrectReport():
@@ -49,8 +49,8 @@ def needs(audit: Audit, command: Command) -> Iterable[Need[Any]]:
             return []
 
 
-def _duties_of(*team: str) -> list[Need[Any]]:
-    return [duties_held_by(person) for person in dict.fromkeys(team)]
+def _independence_of(*team: str) -> list[Need[Any]]:
+    return [open_items(), *(duties_held_by(person) for person in dict.fromkeys(team))]
 
 
 def the_audit(id: UUID) -> StateOf[Audit]:

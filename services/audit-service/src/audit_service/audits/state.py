@@ -1,5 +1,6 @@
 """What is true of an audit now: how far it is, its team, what it has found so far (A-05)."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from enum import StrEnum
 from uuid import UUID
@@ -21,7 +22,8 @@ from audit_service.audits.events import (
     Started,
     TeamChanged,
 )
-from audit_service.audits.values import AuditPlan, Report, Result
+from audit_service.audits.values import AuditPlan, Report, Result, Verdict
+from audit_service.evidence import Criterion, Evidence
 from events.kernel import value
 from events.words import Person
 
@@ -62,6 +64,16 @@ class Audit:
     def team(self) -> tuple[str, ...]:
         """Lead and members, each once."""
         return tuple(dict.fromkeys((*((self.lead,) if self.lead else ()), *self.members)))
+
+    @property
+    def verdicts(self) -> Mapping[Criterion, Verdict]:
+        """What the audit says to each criterion that was judged: its last word."""
+        return {result.criterion: result.outcome for result in self.results}
+
+    @property
+    def evidence(self) -> Iterator[Evidence]:
+        """All that its results rest on."""
+        return (each for result in self.results for each in result.evidence)
 
 
 def evolve(audit: Audit, happened: Event) -> Audit:  # noqa: C901 one case per event

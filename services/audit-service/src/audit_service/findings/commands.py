@@ -27,10 +27,14 @@ class Issue:
 
 @value
 class Amend:
-    """Another grade or statement, as a new decision with its reason; what it was before stays readable (A-12)."""
+    """Another grade or statement, as a new decision with its reason; what it was before stays readable (A-12).
+
+    Evidence is added to what there was: what was merely observed may so become a nonconformity (A-10).
+    """
 
     grade: Grade
     statement: Text
+    evidence: tuple[Evidence, ...] = ()
     reason: Text
 
 
@@ -42,12 +46,13 @@ class DisputeFinding:
 
 @value
 class DecideDispute:
-    """Grade and statement are those of an amended finding; left out, they stay as they are."""
+    """Grade, statement and added evidence are those of an amended finding; left out, they stay as they are."""
 
     ruling: Ruling
     reason: Text
     grade: Grade | None = None
     statement: Text | None = None
+    evidence: tuple[Evidence, ...] = ()
 
 
 @value

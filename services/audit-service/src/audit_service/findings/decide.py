@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from audit_service.audits.independence import refuse_outsider
+from audit_service.audits.independence import refuse_outsider, refuse_own_evidence
 from audit_service.audits.needs import the_audit
 from audit_service.audits.state import FIELDWORK, Audit
 from audit_service.audits.state import Status as AuditStatus
@@ -55,6 +55,8 @@ def needs(finding: Finding, command: Command) -> Iterable[Need[Any]]:
     match command:
         case Raise(audit=audit):
             return [NUMBER, the_audit(audit)]
+        case Amend(evidence=brought) | DecideDispute(evidence=brought) if brought and finding.audit:
+            return [the_audit(finding.audit)]
         case Verify(during=during) if looked_at := during or finding.audit:
             return [the_audit(looked_at)]
         case _:
@@ -71,7 +73,7 @@ def decide(finding: Finding, command: Command, given: Given) -> Sequence[Event]:
         case Issue():
             return [Issued(at=given.at)]
         case Amend():
-            return _amend(finding, command.grade, command.statement, command.reason, given)
+            return _amend(finding, command, given)
         case DisputeFinding():
             return _dispute(command, given)
         case DecideDispute():
@@ -91,6 +93,7 @@ def _raise(command: Raise, given: Given) -> Sequence[Event]:
     refuse_outsider(audit, given)
     _refuse_unfounded(command.grade, command.evidence)
     refuse_unsound(command.evidence, given.at)
+    refuse_own_evidence(audit.team, command.evidence)
     raised = Raised(
         number=f"F-{given[NUMBER]}",
         audit=command.audit,
@@ -124,16 +127,20 @@ def _refuse_unfounded(grade: Grade, evidence: tuple[Evidence, ...]) -> None:
         raise Unacceptable(f"a {grade} nonconformity needs objective evidence", rule="A-10")
 
 
-def _amend(finding: Finding, grade: Grade, statement: str, reason: str, given: Given) -> Sequence[Event]:
-    if (grade, statement) == (finding.grade, finding.statement):
+def _amend(finding: Finding, command: Amend, given: Given) -> Sequence[Event]:
+    if (command.grade, command.statement) == (finding.grade, finding.statement):
         raise Unacceptable("neither grade nor statement would change", rule="A-12")
-    _refuse_unfounded(grade, finding.evidence)
+    _refuse_unfounded(command.grade, (*finding.evidence, *command.evidence))
+    if command.evidence and finding.audit:
+        refuse_unsound(command.evidence, given.at)
+        refuse_own_evidence(given[the_audit(finding.audit)].state.team, command.evidence)
     amended = Amended(
         previous_grade=finding.grade,
         previous_statement=finding.statement,
-        grade=grade,
-        statement=statement,
-        reason=reason,
+        grade=command.grade,
+        statement=command.statement,
+        evidence=command.evidence,
+        reason=command.reason,
         by=given.by.person,
     )
     return [amended]
@@ -151,16 +158,24 @@ def _dispute(command: DisputeFinding, given: Given) -> Sequence[Event]:
 
 def _decide_dispute(finding: Finding, command: DecideDispute, given: Given) -> Sequence[Event]:
     _refuse_party(finding, given)
-    if command.ruling is not Ruling.AMENDED and (command.grade or command.statement):
-        raise Unacceptable(f"a finding that is {command.ruling} keeps its grade and statement", rule="A-12")
+    if command.ruling is not Ruling.AMENDED and (command.grade or command.statement or command.evidence):
+        raise Unacceptable(f"a finding that is {command.ruling} keeps its grade, statement and evidence", rule="A-12")
     match command.ruling:
         case Ruling.UPHELD:
             return [Upheld(reason=command.reason, by=given.by.person)]
         case Ruling.AMENDED:
-            grade, statement = command.grade or finding.grade, command.statement or finding.statement
-            return _amend(finding, grade, statement, command.reason, given)
+            return _amend(finding, _amendment(finding, command), given)
         case Ruling.WITHDRAWN:
             return [Withdrawn(reason=command.reason, by=given.by.person)]
+
+
+def _amendment(finding: Finding, ruled: DecideDispute) -> Amend:
+    return Amend(
+        grade=ruled.grade or finding.grade,
+        statement=ruled.statement or finding.statement,
+        evidence=ruled.evidence,
+        reason=ruled.reason,
+    )
 
 
 def _refuse_party(finding: Finding, given: Given) -> None:
@@ -195,6 +210,7 @@ def _verify(finding: Finding, command: Verify, given: Given) -> Sequence[Event]:
     if not command.evidence:
         raise Unacceptable("a verification rests on evidence", rule="A-09")
     refuse_unsound(command.evidence, given.at)
+    refuse_own_evidence(audit.team, command.evidence)
     verification = Verification(
         audit=_looked_at(finding, command),
         by=given.by.person,

@@ -35,6 +35,7 @@ class Amended:
     previous_statement: Text
     grade: Grade
     statement: Text
+    evidence: tuple[Evidence, ...] = ()
     reason: Text
     by: Person
 

@@ -56,6 +56,11 @@ class Finding:
     corrective_actions: tuple[CorrectiveAction, ...] = ()
     verification: Verification | None = None
 
+    @property
+    def criterion(self) -> str:
+        """What it was found against, as it is cited: ISO/IEC 20000-1:2018 8.3.3."""
+        return f"{self.edition} {self.clause}"
+
 
 def evolve(finding: Finding, happened: Event) -> Finding:
     match happened:
@@ -63,8 +68,9 @@ def evolve(finding: Finding, happened: Event) -> Finding:
             return _raised(happened)
         case Issued(at=at):
             return replace(finding, status=Status.ISSUED, issued_at=at)
-        case Amended(grade=grade, statement=statement):
-            return _undisputed(replace(finding, grade=grade, statement=statement))
+        case Amended(grade=grade, statement=statement, evidence=more):
+            evidence = (*finding.evidence, *more)
+            return _undisputed(replace(finding, grade=grade, statement=statement, evidence=evidence))
         case Disputed(dispute=dispute):
             return replace(finding, status=Status.DISPUTED, dispute=dispute)
         case Upheld():

@@ -48,6 +48,7 @@ class TakeNote:
     action: UUID
     action_number: Line
     service: Key | None
+    owner: Person | None = None
     note: Note
 
 
@@ -70,6 +71,7 @@ class Noted:
     action: UUID
     action_number: Line
     service: Key | None
+    owner: Person | None = None
     note: Note
 
 
@@ -96,19 +98,22 @@ class FollowUpItem:
     action: UUID | None = None
     action_number: str = ""
     service: Key | None = None
+    owner: Person | None = None
+    """Who owned the action when it was last told of: no auditor of this item (A-06)."""
     notes: tuple[Note, ...] = ()
     conclusions: tuple[Conclusion, ...] = ()
 
 
 def evolve(item: FollowUpItem, happened: Event) -> FollowUpItem:
     match happened:
-        case Noted(action=action, action_number=number, service=service, note=note):
+        case Noted(action=action, action_number=number, service=service, owner=owner, note=note):
             return replace(
                 item,
                 status=Status.OPEN,
                 action=action,
                 action_number=number,
                 service=service,
+                owner=owner,
                 notes=(*item.notes, note),
             )
         case Concluded(conclusion=conclusion):
@@ -134,7 +139,11 @@ def _take_note(item: FollowUpItem, command: TakeNote) -> Sequence[Event]:
     if command.note in item.notes:
         return []
     noted = Noted(
-        action=command.action, action_number=command.action_number, service=command.service, note=command.note
+        action=command.action,
+        action_number=command.action_number,
+        service=command.service,
+        owner=command.owner,
+        note=command.note,
     )
     return [noted]
 

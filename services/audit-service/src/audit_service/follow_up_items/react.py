@@ -29,7 +29,13 @@ def _note(news: News, sources: Iterable[Source], note: Note) -> list[Reaction]:
             rule="note-for-next-audit",
             aggregate=follow_up_items,
             stream=follow_up_item_id(news.tenant, news.stream, service),
-            command=TakeNote(action=news.stream, action_number=news.body.number, service=service, note=note),
+            command=TakeNote(
+                action=news.stream,
+                action_number=news.body.number,
+                service=service,
+                owner=news.body.owner,
+                note=note,
+            ),
             key=service or "",
         )
         for service in dict.fromkeys(source.service for source in sources)

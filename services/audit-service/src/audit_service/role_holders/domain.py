@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from duties.assignments import Assignment, Duties, with_assignment, with_last_day
-from events.kernel import Given, NotFound, Refused, Unacceptable, event, value
+from events.kernel import Forbidden, Given, NotFound, Refused, Unacceptable, event, value
 from events.words import Day, Key, Person, Role, Text
 
 # --- commands --------------------------------------------------------------------------------------------------------
@@ -67,11 +67,18 @@ def evolve(holder: Duties, happened: Event) -> Duties:
 
 
 def decide(holder: Duties, command: Command, given: Given) -> Sequence[Event]:
+    _refuse_own_roles(command.person if isinstance(command, Assign) else holder.person, given)
     match command:
         case Assign():
             return _assign(holder, command, given)
         case End():
             return _end(holder, command)
+
+
+def _refuse_own_roles(person: str, given: Given) -> None:
+    """Roles carry authority and mark what is one's own work: nobody takes or drops them for oneself."""
+    if person == given.by.person:
+        raise Forbidden(f"somebody else than {person} decides about the roles of {person}", rule="P-01")
 
 
 def _assign(holder: Duties, command: Assign, given: Given) -> Sequence[Event]:

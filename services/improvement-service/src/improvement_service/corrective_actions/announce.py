@@ -34,7 +34,9 @@ def announce(action: CorrectiveAction, happened: events.Event) -> object | None:
         case events.Escalated():
             return _escalated(action, happened)
         case events.Reopened(cycle=cycle, reason=reason):
-            return CorrectiveActionReopened(number=action.number, cycle=cycle, sources=action.sources, reason=reason)
+            return CorrectiveActionReopened(
+                number=action.number, cycle=cycle, sources=action.sources, reason=reason, owner=action.owner
+            )
         case events.Cancelled(by=by, reason=reason):
             return CorrectiveActionCancelled(number=action.number, sources=action.sources, approver=by, reason=reason)
         case events.Closed(by=by):
@@ -44,6 +46,7 @@ def announce(action: CorrectiveAction, happened: events.Event) -> object | None:
                 sources=action.sources,
                 verified_by=by,
                 cycles=len(action.cycles),
+                owner=action.owner,
             )
         case _:
             return None

@@ -36,7 +36,7 @@ class Joined:
 
 @event("source-regraded")
 class Regraded:
-    """A source has another grade: its terms are those of the policy at that time, counted from its issue."""
+    """A source has another grade, or stands again: terms of the policy at that time, counted from its first day."""
 
     entry: Entry
     at: datetime

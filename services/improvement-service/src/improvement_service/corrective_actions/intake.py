@@ -35,16 +35,20 @@ def open_for(occasion: Occasion, policies: Policies, rosters: Rosters, number: i
 
 
 def join(action: CorrectiveAction, command: Open, policies: Policies, rosters: Rosters) -> Sequence[Event]:
-    """The source belongs to this action from now on; nothing, if it already does.
+    """The source belongs to this action from now on; nothing, if it already does and was not withdrawn.
 
     It also joins where the plan was made in the very moment in between: a source must not get lost.
     """
-    if action.entry_of(command.occasion.source.id):
+    occasion = command.occasion
+    before = _known(action, occasion.source)
+    if before is not None and before.standing is Standing.STANDING:
         return []
     if action.status in OVER:
         raise Refused(f"{action.number}, which the source was to join, is over: replay it", rule="C-01")
-    entry = entry_for(command.occasion, policies.in_force(command.occasion.at), rosters)
-    return [Joined(entry=entry)] if entry else []
+    entry = entry_for(occasion, policies.in_force(occasion.at), rosters)
+    if before is None:
+        return [Joined(entry=entry)] if entry else []
+    return _anew(action, before, entry, occasion.at, "It stands again")
 
 
 def entry_for(occasion: Occasion, version: Version, rosters: Rosters) -> Entry | None:
@@ -100,20 +104,28 @@ def regrade_unheld(command: Regrade, held: bool, policies: Policies, rosters: Ro
 
 
 def regrade(action: CorrectiveAction, command: Regrade, policies: Policies, rosters: Rosters) -> Sequence[Event]:
-    """Priority and due date follow the new grade; the due date still counts from the day from which it did."""
-    source = command.occasion.source
-    before = action.entry_of(source.id) or action.former_entry_of(source.id)
+    """Priority and due date follow the new grade."""
+    before = _known(action, command.occasion.source)
     if before is None:
         return join(action, Open(occasion=command.occasion), policies, rosters)
     if action.status in OVER:
         return []
     amended_at = command.occasion.at
     after = entry_for(command.occasion, policies.in_force(amended_at), rosters)
+    return _anew(action, before, after, amended_at, command.reason)
+
+
+def _known(action: CorrectiveAction, source: Source) -> Entry | None:
+    return action.entry_of(source.id) or action.former_entry_of(source.id)
+
+
+def _anew(action: CorrectiveAction, before: Entry, after: Entry | None, at: datetime, reason: str) -> Sequence[Event]:
+    """The source under other terms, if any; the due date still counts from the day from which it did."""
     if after is None:
-        return _withdrawn(before, amended_at, command.reason)
+        return _withdrawn(before, at, reason)
     due = _counted_from(action, before, after.terms) + timedelta(days=after.due_days)
     entry = replace(after, occasion=before.occasion, at=before.at, due=due, original_due=before.original_due)
-    return [Regraded(entry=entry, at=amended_at, reason=command.reason)] if entry != before else []
+    return [Regraded(entry=entry, at=at, reason=reason)] if entry != before else []
 
 
 def _counted_from(action: CorrectiveAction, entry: Entry, terms: Terms) -> date:

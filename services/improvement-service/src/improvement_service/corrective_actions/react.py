@@ -6,14 +6,22 @@ from uuid import UUID
 from contracts.audit import NONCONFORMITIES, FindingAmended, FindingIssued, FindingWithdrawn
 from contracts.improvement import CriterionContradicted, Source, SourceKind
 from contracts.risk import RiskAboveLimit
-from contracts.sla import BreachConfirmed
+from contracts.sla import BreachConfirmed, BreachWithdrawn
 from events.kernel import News, Reaction, derived_id
 from events.words import as_line
 from improvement_service.corrective_actions.aggregate import corrective_actions
 from improvement_service.corrective_actions.commands import Command, Contradict, Open, Regrade, Withdraw
 from improvement_service.policies.rules import Occasion
 
-HEARD = (FindingIssued, FindingAmended, FindingWithdrawn, BreachConfirmed, RiskAboveLimit, CriterionContradicted)
+HEARD = (
+    FindingIssued,
+    FindingAmended,
+    FindingWithdrawn,
+    BreachConfirmed,
+    BreachWithdrawn,
+    RiskAboveLimit,
+    CriterionContradicted,
+)
 
 
 def react(news: News) -> Iterable[Reaction]:
@@ -30,6 +38,9 @@ def react(news: News) -> Iterable[Reaction]:
             yield _reaction("follow-withdrawal", news, Withdraw(source=source, at=news.at, reason=told.reason))
         case BreachConfirmed() as told:
             yield _reaction("open-for-breach", news, Open(occasion=_breach(news, told)))
+        case BreachWithdrawn() as told:
+            withdraw = Withdraw(source=_source_of(news, told), at=news.at, reason="Not missed, by what is known now")
+            yield _reaction("follow-withdrawn-breach", news, withdraw)
         case RiskAboveLimit() as told:
             yield _reaction("open-for-risk", news, Open(occasion=_risk(news, told)))
         case CriterionContradicted() as told:
@@ -53,15 +64,19 @@ def _finding(news: News, told: FindingIssued | FindingAmended) -> Occasion:
 
 
 def _breach(news: News, told: BreachConfirmed) -> Occasion:
-    label = as_line(f"{told.target} {told.month} {told.sla_number}")
     return Occasion(
-        source=Source(kind=SourceKind.BREACH, id=news.stream, label=label, service=told.service),
+        source=_source_of(news, told),
         event=news.event,
         at=told.at,  # when the budget was gone, however late the service found out
         summary=f"{told.service} for {told.customer}, {told.month}: {told.used} of {told.budget}",
         metric=told.metric,
         target=told.target,
     )
+
+
+def _source_of(news: News, told: BreachConfirmed | BreachWithdrawn) -> Source:
+    label = as_line(f"{told.target} {told.month} {told.sla_number}")
+    return Source(kind=SourceKind.BREACH, id=news.stream, label=label, service=told.service)
 
 
 def _risk(news: News, told: RiskAboveLimit) -> Occasion:

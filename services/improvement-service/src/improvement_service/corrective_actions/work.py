@@ -108,6 +108,8 @@ def _flags(causes: Sequence[Cause]) -> tuple[str, ...]:
 
 def check_extent(action: CorrectiveAction, command: CheckExtent, given: Given) -> Sequence[Event]:
     refuse_unless(action, Status.CONTAINED, Status.ANALYSED, Status.PLANNED, rule="C-05")
+    if not command.answer.strip():
+        raise Unacceptable("say what was found where the like was looked for", rule="C-05")
     if command.exists_elsewhere and not (command.services or command.links):
         raise Unacceptable("where the same exists elsewhere, name the services or link what was found", rule="C-05")
     extent = Extent(

@@ -1,11 +1,13 @@
-"""What others hear about targets: at risk, breached, and how the month ended."""
+"""What others hear about targets: at risk, breached or not after all, and how the month ended."""
 
-from contracts.sla import BreachConfirmed, OpenOutage, PeriodClosed, TargetAtRisk
-from sla_service.periods.events import Breached, CameAtRisk, Event, Finalised
+from datetime import datetime
+
+from contracts.sla import BreachConfirmed, BreachWithdrawn, OpenOutage, PeriodClosed, TargetAtRisk
+from sla_service.periods.events import Breached, BreachRestated, CameAtRisk, Event, Finalised
 from sla_service.periods.figures import Downtime
 from sla_service.periods.state import Period
 
-Announcement = TargetAtRisk | BreachConfirmed | PeriodClosed
+Announcement = TargetAtRisk | BreachConfirmed | BreachWithdrawn | PeriodClosed
 
 
 def announce(period: Period, happened: Event) -> Announcement | None:
@@ -13,7 +15,9 @@ def announce(period: Period, happened: Event) -> Announcement | None:
         case CameAtRisk():
             return _at_risk(period, happened)
         case Breached():
-            return _breach(period, happened)
+            return _breach(period, happened.at, happened.used, happened.budget, happened.sources)
+        case BreachRestated():
+            return _restated(period, happened)
         case Finalised():
             return _closed(period, happened)
         case _:
@@ -38,7 +42,32 @@ def _at_risk(period: Period, happened: CameAtRisk) -> TargetAtRisk:
     )
 
 
-def _breach(period: Period, happened: Breached) -> BreachConfirmed:
+def _restated(period: Period, happened: BreachRestated) -> BreachConfirmed | BreachWithdrawn | None:
+    """Others hear whether there is a breach, not how its instant moves."""
+    assert period.breach is not None
+    if happened.at is None or happened.used is None or happened.budget is None:
+        return _withdrawn(period)
+    if period.breach.known_before is not None:
+        return None
+    return _breach(period, happened.at, happened.used, happened.budget, happened.sources)
+
+
+def _withdrawn(period: Period) -> BreachWithdrawn:
+    assert period.sla is not None
+    assert period.metric is not None
+    return BreachWithdrawn(
+        sla=period.sla,
+        sla_number=period.sla_number,
+        version=period.version,
+        service=period.service,
+        customer=period.customer,
+        target=period.target,
+        metric=period.metric,
+        month=period.month,
+    )
+
+
+def _breach(period: Period, at: datetime, used: str, budget: str, sources: tuple[str, ...]) -> BreachConfirmed:
     assert period.sla is not None
     assert period.metric is not None
     return BreachConfirmed(
@@ -50,10 +79,10 @@ def _breach(period: Period, happened: Breached) -> BreachConfirmed:
         target=period.target,
         metric=period.metric,
         month=period.month,
-        at=happened.at,
-        used=happened.used,
-        budget=happened.budget,
-        sources=happened.sources,
+        at=at,
+        used=used,
+        budget=budget,
+        sources=sources,
     )
 
 

@@ -9,6 +9,7 @@ from contracts.sla import Metric
 from events.kernel import value
 from sla_service import measurements
 from sla_service.periods.aggregate import periods
+from sla_service.periods.basis import Segment
 from sla_service.periods.figures import Downtime, Figures, Open, rounded
 from sla_service.periods.state import AtRisk, Breach, Period, Stage, Status
 from sla_service.slas.terms import AvailabilityTarget, Target
@@ -36,6 +37,7 @@ class PeriodView:
     attainment: Decimal | None
     attainment_unadjusted: Decimal | None
     final_attainment: Decimal | None
+    segments: tuple[Segment, ...]
     agreed_minutes: Decimal | None
     total_minutes: Decimal | None
     budget_minutes: Decimal | None
@@ -75,6 +77,7 @@ def view(period: Period, _: datetime) -> PeriodView:
         attainment=figures.attainment if figures else None,
         attainment_unadjusted=down.attainment_unadjusted if down else None,
         final_attainment=final.attainment if final else None,
+        segments=basis.segments if basis else (),
         agreed_minutes=_minutes(basis.agreed_seconds if basis else None),
         total_minutes=_minutes(basis.total_seconds if basis else None),
         budget_minutes=_minutes(budget),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from events.kernel import Decision, Due, Found, Given, Need, Row, RowsOf
+from sla_service.agreed_time import union
 from sla_service.periods import availability, resolution
 from sla_service.periods.basis import Basis, agreed_spans, basis_of
 from sla_service.periods.commands import Command, Measure, Reconsider
@@ -103,8 +104,12 @@ def _ground(period: Period, found: Found[Sla], target: str, month: str) -> Groun
 def _assess(ground: Ground, rows: Sequence[Row], given: Given) -> Assessment:
     reports = in_force([report_of(row) for row in rows])
     if isinstance(ground.basis.target, AvailabilityTarget):
-        terms = ground.sla.version(ground.basis.version).terms
-        return availability.assess(ground.basis, agreed_spans(terms, ground.basis.span), reports, given.at)
+        agreed = union(
+            span
+            for segment in ground.basis.segments
+            for span in agreed_spans(ground.sla.version(segment.version).terms, segment.span)
+        )
+        return availability.assess(ground.basis, agreed, reports, given.at)
     return resolution.assess(ground.basis, reports, given.at)
 
 
@@ -134,5 +139,6 @@ def _breach(period: Period, assessment: Assessment) -> Sequence[Event]:
     if period.breach.known_at == (crossing.at if crossing else None):
         return []
     if crossing is None:
-        return [BreachRestated(at=None, used=None, sources=assessment.sources)]
-    return [BreachRestated(at=crossing.at, used=crossing.used, sources=assessment.sources)]
+        return [BreachRestated(at=None, used=None, budget=None, sources=assessment.sources)]
+    budget, sources = assessment.budget, assessment.sources
+    return [BreachRestated(at=crossing.at, used=crossing.used, budget=budget, sources=sources)]

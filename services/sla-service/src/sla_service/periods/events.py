@@ -65,6 +65,7 @@ class BreachRestated:
 
     at: datetime | None
     used: Line | None
+    budget: Line | None
     sources: tuple[Line, ...]
 
 

@@ -1,23 +1,26 @@
-"""How a month follows another, where an outage lasts, and how it follows the end of its agreement."""
+"""How a month follows another, where an outage lasts, and how it follows what becomes of its agreement."""
 
 from collections.abc import Iterable
+from datetime import date
 
-from contracts.sla import PeriodClosed, SlaEnded
+from contracts.sla import PeriodClosed, SlaActivated, SlaEnded
 from events.kernel import News, Reaction
 from sla_service.months import month_of_day, next_month
 from sla_service.periods.aggregate import period_id, periods
 from sla_service.periods.commands import Measure, Reconsider
 from sla_service.samples import Outage
 
-HEARD = (PeriodClosed, SlaEnded)
+HEARD = (PeriodClosed, SlaActivated, SlaEnded)
 
 
 def react(news: News) -> Iterable[Reaction]:
     match news.body:
         case PeriodClosed() as closed:
             return _carry_over(news, closed)
-        case SlaEnded() as ended:
-            return _decide_at_the_end(news, ended)
+        case SlaActivated(judges_from=date() as day, targets=targets):
+            return _reconsider(news, "a month in which a version comes in force is looked at again", day, targets)
+        case SlaEnded(ended_on=day, targets=targets):
+            return _reconsider(news, "a month in which the agreement ends is decided at its end", day, targets)
         case _:
             return []
 
@@ -35,13 +38,12 @@ def _carry_over(news: News, closed: PeriodClosed) -> Iterable[Reaction]:
         )
 
 
-def _decide_at_the_end(news: News, ended: SlaEnded) -> Iterable[Reaction]:
-    month = month_of_day(ended.ended_on)
-    for target in ended.targets:
+def _reconsider(news: News, rule: str, day: date, targets: Iterable[str]) -> Iterable[Reaction]:
+    for target in targets:
         yield Reaction(
-            rule="a month in which the agreement ends is decided at its end",
+            rule=rule,
             aggregate=periods,
-            stream=period_id(news.tenant, news.stream, target, month),
+            stream=period_id(news.tenant, news.stream, target, month_of_day(day)),
             command=Reconsider(),
             key=target,
         )

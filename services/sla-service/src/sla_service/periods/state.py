@@ -56,6 +56,7 @@ class Restatement:
 
     at: datetime | None
     used: str | None
+    budget: str | None
     sources: tuple[str, ...]
 
 
@@ -73,6 +74,11 @@ class Breach:
     def known_at(self) -> datetime | None:
         """The instant of the breach by what is known now."""
         return self.restated[-1].at if self.restated else self.at
+
+    @property
+    def known_before(self) -> datetime | None:
+        """The instant of the breach by what was known before it was last restated."""
+        return self.restated[-2].at if len(self.restated) > 1 else self.at
 
 
 @value
@@ -152,7 +158,7 @@ def _counted(period: Period, happened: Measured | WentOn) -> Period:
 
 def _breach_restated(period: Period, happened: BreachRestated) -> Period:
     assert period.breach is not None
-    restatement = Restatement(at=happened.at, used=happened.used, sources=happened.sources)
+    restatement = Restatement(at=happened.at, used=happened.used, budget=happened.budget, sources=happened.sources)
     return replace(period, breach=replace(period.breach, restated=(*period.breach.restated, restatement)))
 
 

@@ -1,9 +1,6 @@
 """What others hear about agreements."""
 
-from datetime import date
-
 from contracts.sla import SlaActivated, SlaEnded
-from sla_service.months import first_day, month_of_day
 from sla_service.slas.events import Activated, Ended, Event
 from sla_service.slas.state import Sla
 
@@ -17,6 +14,8 @@ def announce(sla: Sla, happened: Event) -> SlaActivated | SlaEnded | None:
                 customer=sla.customer,
                 version=happened.version,
                 effective_from=sla.version(happened.version).terms.effective_from,
+                judges_from=sla.version(happened.version).applies_from,
+                targets=_targets(sla),
             )
         case Ended():
             return SlaEnded(
@@ -24,12 +23,12 @@ def announce(sla: Sla, happened: Event) -> SlaActivated | SlaEnded | None:
                 service=sla.service,
                 customer=sla.customer,
                 ended_on=happened.ended_on,
-                targets=_targets_of_the_last_month(sla, happened.ended_on),
+                targets=_targets(sla),
             )
         case _:
             return None
 
 
-def _targets_of_the_last_month(sla: Sla, last: date) -> tuple[str, ...]:
-    version = sla.governing(first_day(month_of_day(last)), last)
-    return tuple(target.key for target in version.terms.targets) if version else ()
+def _targets(sla: Sla) -> tuple[str, ...]:
+    """All that the versions in force, then or now, ever promised: a month may know several of them."""
+    return tuple(dict.fromkeys(target.key for version in sla.versions_in_force for target in version.terms.targets))

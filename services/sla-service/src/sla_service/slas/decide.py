@@ -109,6 +109,12 @@ def _sign(sla: Sla, command: Sign, given: Given) -> Sequence[Event]:
                 f"the {command.side} has signed version {proposed.number} on {signature.on}: {signature.person}",
                 rule="S-03",
             )
+        if signature.person == command.person:
+            raise Refused(
+                f"{command.person} has signed version {proposed.number} for the {signature.side}: "
+                f"somebody else signs for the {command.side}",
+                rule="S-03",
+            )
     if command.on > day_of(given.at, proposed.terms.time_zone):
         raise Unacceptable(f"a signature cannot be dated {command.on}, which is to come", rule="S-03", on=command.on)
     signed = Signed(version=proposed.number, side=command.side, person=command.person, on=command.on)

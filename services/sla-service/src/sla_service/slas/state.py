@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from events.kernel import value
@@ -66,6 +66,15 @@ class Version:
 
 
 @value
+class Part:
+    """The days of a time on which one version is in force."""
+
+    version: Version
+    first: date
+    last: date
+
+
+@value
 class Sla:
     """An agreement between a service and a customer, with all its versions."""
 
@@ -115,16 +124,13 @@ class Sla:
         """One version by its number."""
         return self.versions[number - 1]
 
-    def governing(self, first: date, last: date) -> Version | None:
-        """The version by which the time from one day to another is judged: in force on the first, or the first after.
-
-        A month has one version: a change in mid-month governs from the next (S-05).
-        """
+    def parts(self, first: date, last: date) -> tuple[Part, ...]:
+        """The versions in force in a time, one after the other, each with its own days (S-05)."""
         last = min(last, self.last_day or last)
-        begun = [(each.applies_from, each) for each in self.versions_in_force]
-        before = [version for day, version in begun if day and day <= first <= last]
-        after = [version for day, version in begun if day and first < day <= last]
-        return before[-1] if before else next(iter(after), None)
+        begun = {max(each.applies_from, first): each for each in self.versions_in_force if each.applies_from}
+        starts = [day for day in begun if day <= last]
+        ends = [*(day - timedelta(days=1) for day in starts[1:]), last]
+        return tuple(Part(version=begun[day], first=day, last=end) for day, end in zip(starts, ends, strict=False))
 
 
 # --- how it came to be -----------------------------------------------------------------------------------------------
