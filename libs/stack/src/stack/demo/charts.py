@@ -193,7 +193,7 @@ def by_age(actions: Sequence[ActionBar]) -> Markup:
     """One bar per action: as long as it is old, with a tick on the day on which it was due."""
     width, left, row, top = 620.0, 70.0, 24.0, 10.0
     longest = max([*(each.age for each in actions), *(each.due_on_day for each in actions), 30])
-    scale = (width - left - 90) / longest
+    scale = (width - left - 120) / longest
     height = top + row * len(actions) + 24
     parts: list[Markup] = []
     for days in range(0, longest + 1, 30):
@@ -246,11 +246,11 @@ def opinions(found: Sequence[Opinion]) -> Markup:
             (each.only_theirs, "#f0b8a8", INK, "in time only by made_sla"),
             (each.neither, BAD, "#fff", "late by both"),
         )
-        for count, fill, ink, what in shares:
-            broad = room * count / each.total
-            parts.append(rect(x, y + 3, max(broad - 1, 0), 24, fill, f"{each.name}: {count} {what}", 2))
+        for number, fill, ink, what in shares:
+            broad = room * number / each.total
+            parts.append(rect(x, y + 3, max(broad - 1, 0), 24, fill, f"{each.name}: {number} {what}", 2))
             if broad > 26:
-                parts.append(text(x + broad / 2, y + 19, count, size=12, anchor="middle", fill=ink, bold=True))
+                parts.append(text(x + broad / 2, y + 19, number, size=12, anchor="middle", fill=ink, bold=True))
             x += broad
         parts.append(text(width, y + 19, f"{each.total} incidents", size=12, anchor="end", fill=MUTED))
     return svg(width, top + row * len(found), "Our verdict and the desk's own, by target", parts)

@@ -213,7 +213,7 @@ def _breaches(said: Said) -> list[dict[str, Any]]:
                 "service": period["service"],
                 "target": period["target"],
                 "month": period["month"],
-                "at": f"{_at(period['breach']['at']):%Y-%m-%d %H:%M:%S}",
+                "at": f"{_at(period['breach']['at']):%Y-%m-%d %H:%M}",
                 "agreed": agreed(period["breach"]["budget"]),
                 "used_when_confirmed": figure(period["breach"]["used"]),
                 "used_at_the_end": _used_at_the_end(period),
