@@ -1,15 +1,16 @@
 """Handling on a real store: what callers may rely on, whatever happens around them."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from making import ask
-from toy_jar import Count, Label, Nothing, Put, Weigh, jars
+from toy_jar import Count, Jar, Label, Nothing, Put, Weigh, jars
 
 from events.handling import Handler, Held, KeyReused, Stale
-from events.kernel import Refused
+from events.kernel import AllWhere, Refused
 from events.store.port import Origin
 
 
@@ -90,6 +91,15 @@ async def test_a_need_is_read_and_its_version_is_recorded(handler: Handler, stor
     assert (await handler.read(jars, "meridian", one)).state.number == 101
     (counted,) = await store.stream("meridian", "jar", one)
     assert f'"jar:{other}":1' in counted.metadata
+
+
+async def test_an_aggregate_is_found_by_its_state_so_that_no_two_have_the_same(store: Any, writer: Any) -> None:
+    with pytest.raises(TypeError, match="jar and lid have the same state, Jar"):
+        Handler(store, writer, [jars, replace(jars, kind="lid")])
+    with pytest.raises(TypeError, match=r"jar begins with another state than Jar\(\)"):
+        Handler(store, writer, [replace(jars, initial=Jar(things=1))])
+    with pytest.raises(TypeError, match="no aggregate whose state is Jar"):
+        await Handler(store, writer, []).gather_facts("meridian", [AllWhere(Jar)])
 
 
 async def test_two_batches_that_are_harmless_alone_cannot_both_miss_the_limit(handler: Handler) -> None:

@@ -134,7 +134,7 @@ def needs(_: Jar, command: Any) -> Sequence[Any]:
         case Weigh():
             return [WEIGHTS]
         case Count(other=other):
-            return [NextNumber("JAR", first=101), StateOf(jars, other)]
+            return [NextNumber("JAR", first=101), StateOf(Jar, other)]
     return []
 
 
@@ -153,7 +153,7 @@ def decide(jar: Jar, command: Any, given: Given) -> Sequence[Any] | Decision[Any
         case Due():
             return [Rang(due=ring) for ring in sorted(jar.rings) if ring <= given.at]
         case Count(other=other):
-            return [Counted(number=given[NextNumber("JAR", first=101)], other=given[StateOf(jars, other)].state.things)]
+            return [Counted(number=given[NextNumber("JAR", first=101)], other=given[StateOf(Jar, other)].state.things)]
         case Weigh():
             return _weigh(jar, command, given)
     raise AssertionError(command)

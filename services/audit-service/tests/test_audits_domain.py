@@ -51,8 +51,8 @@ from audit_service.audits.values import AuditPlan, Report, Result, Scope, Verdic
 from audit_service.evidence import Criterion, Evidence, Method
 from audit_service.findings.state import Finding
 from audit_service.findings.state import Status as Found
-from audit_service.follow_up_items.domain import FollowUpItem
-from audit_service.follow_up_items.domain import Status as ItemStatus
+from audit_service.follow_up_items.state import FollowUpItem
+from audit_service.follow_up_items.state import Status as ItemStatus
 from audit_service.role_holders.aggregate import duties_held_by
 from contracts.audit import AuditReported, Grade
 from duties import Assignment, Duties

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
-from audit_service.audits.needs import the_audit
 from audit_service.audits.state import Audit
 from audit_service.audits.state import Status as AuditStatus
 from audit_service.audits.values import AuditPlan, Scope
@@ -50,7 +49,7 @@ from contracts.improvement import (
     SourceKind,
 )
 from events.codec import codec_of, state_from_json, to_json
-from events.kernel import Found, Need, News, derived_id
+from events.kernel import Found, Need, News, StateOf, derived_id
 from events.testing import STREAM, scenarios
 
 AUDIT = derived_id("AUD-1")
@@ -95,8 +94,8 @@ def during(status: AuditStatus = AuditStatus.IN_PROGRESS) -> Mapping[Need[Any], 
     own = Audit(status=status, audit=AUDIT, number="AUD-1", plan=plan, lead="j-weiss")
     later = replace(own, audit=LATER_AUDIT, number="AUD-2", lead="t-keller", previous_findings=(STREAM,))
     return {
-        the_audit(AUDIT): Found(id=AUDIT, version=4, state=own),
-        the_audit(LATER_AUDIT): Found(id=LATER_AUDIT, version=3, state=later),
+        StateOf(Audit, AUDIT): Found(id=AUDIT, version=4, state=own),
+        StateOf(Audit, LATER_AUDIT): Found(id=LATER_AUDIT, version=3, state=later),
     }
 
 
@@ -359,8 +358,8 @@ def test_verification_belongs_to_the_follow_up_or_to_a_later_audit_that_looks_at
     assert in_later_audit.when(verify).state.verification.audit == LATER_AUDIT
     in_later_audit.knowing(during(AuditStatus.PREPARED)).when(verify).then_refused("not in its fieldwork", rule="A-14")
     facts = dict(during())
-    blind = facts[the_audit(LATER_AUDIT)]
-    facts[the_audit(LATER_AUDIT)] = replace(blind, state=replace(blind.state, previous_findings=()))
+    blind = facts[StateOf(Audit, LATER_AUDIT)]
+    facts[StateOf(Audit, LATER_AUDIT)] = replace(blind, state=replace(blind.state, previous_findings=()))
     in_later_audit.knowing(facts).when(verify).then_refused("not prepared to look at F-1", rule="A-14", status=409)
 
 

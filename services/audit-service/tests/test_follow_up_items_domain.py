@@ -7,15 +7,17 @@ from uuid import UUID
 
 import pytest
 
-from audit_service.audits.needs import the_audit
 from audit_service.audits.state import Audit
 from audit_service.audits.state import Status as AuditStatus
 from audit_service.audits.values import AuditPlan
 from audit_service.follow_up_items.aggregate import follow_up_item_id, follow_up_items
-from audit_service.follow_up_items.domain import Cause, Conclude, Concluded, Conclusion, Note, Noted, Status, TakeNote
+from audit_service.follow_up_items.commands import Conclude, TakeNote
+from audit_service.follow_up_items.events import Concluded, Noted
 from audit_service.follow_up_items.react import react
+from audit_service.follow_up_items.state import Status
+from audit_service.follow_up_items.values import Cause, Conclusion, Note
 from contracts.improvement import CorrectiveActionClosed, CorrectiveActionReopened, Source, SourceKind
-from events.kernel import Found, News, Reaction, derived_id
+from events.kernel import Found, News, Reaction, StateOf, derived_id
 from events.testing import STREAM, scenarios
 
 ACTION, AUDIT = derived_id("CA-101b"), derived_id("AUD-2")
@@ -51,7 +53,7 @@ def heard(body: Any) -> list[Reaction]:
 def audit_with(*items: UUID, status: AuditStatus = AuditStatus.IN_PROGRESS) -> dict[Any, Any]:
     plan = AuditPlan(title="ERP", zone="Europe/Berlin")
     audit = Audit(status=status, audit=AUDIT, number="AUD-2", plan=plan, lead="j-weiss", follow_up_items=items)
-    return {the_audit(AUDIT): Found(id=AUDIT, version=3, state=audit)}
+    return {StateOf(Audit, AUDIT): Found(id=AUDIT, version=3, state=audit)}
 
 
 def test_a_reopened_action_leaves_one_item_for_each_service_whatever_it_came_from() -> None:

@@ -34,7 +34,7 @@ from improvement_service.corrective_actions.needs import NUMBER, ROSTERS, holder
 from improvement_service.corrective_actions.react import react
 from improvement_service.corrective_actions.state import CorrectiveAction, Status
 from improvement_service.corrective_actions.values import Cause, Criterion, Method, Task, Verdict
-from improvement_service.measures.aggregate import measure_id, measures
+from improvement_service.measures.aggregate import measure_id
 from improvement_service.measures.state import Measured
 from improvement_service.measures.values import Reading, minutes
 from improvement_service.policies.aggregate import THE_POLICY
@@ -177,7 +177,7 @@ def counted(count: int, at: str) -> Reading:
 def measured(*readings: Reading, measure: Measure = Measure.SERVICES_WITHOUT_SLA, subject: str | None = None) -> Any:
     stream = measure_id("meridian", measure, subject)
     state = Measured(measure=measure, subject=subject, readings=readings)
-    return {StateOf(measures, stream): Found(id=stream, version=1, state=state)}
+    return {StateOf(Measured, stream): Found(id=stream, version=1, state=state)}
 
 
 ALL_HAVE_SLAS = measured(counted(3, "2026-02-10T10:00:00+01:00"), counted(0, "2026-04-09T10:00:00+02:00"))

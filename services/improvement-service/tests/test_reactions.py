@@ -99,11 +99,11 @@ class World:
             case HolderOf(key=key):
                 id = self._holder(key)
                 return None if id is None else Found(id=id, version=1, state=self.states[id])
-            case StateOf(aggregate=aggregate, id=id):
-                return Found(id=id, version=1, state=self.states.get(id, aggregate.initial))
-            case AllWhere(aggregate=aggregate):
-                of_kind = [id for id, kind in self.kinds.items() if kind == aggregate.kind]
-                return tuple(Found(id=id, version=1, state=self.states[id]) for id in of_kind)
+            case StateOf(of=of, id=id):
+                return Found(id=id, version=1, state=self.states.get(id, of()))
+            case AllWhere(of=of):
+                found = {id: state for id, state in self.states.items() if isinstance(state, of)}
+                return tuple(Found(id=id, version=1, state=state) for id, state in found.items())
 
 
 # --- the news of a quarter -------------------------------------------------------------------------------------------

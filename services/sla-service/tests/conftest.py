@@ -165,8 +165,10 @@ class World:
             case RowsOf():
                 return self.streams[stream].rows if stream in self.streams else ()
             case StateOf():
-                found = self._stream(need.aggregate, need.id)
-                return Found(id=need.id, version=found.version, state=found.state)
+                found = self.streams.get(need.id)
+                return Found(
+                    id=need.id, version=found.version if found else 0, state=found.state if found else need.of()
+                )
             case AllWhere():
                 return tuple(self._all_where(need))
             case NextNumber():
@@ -176,7 +178,7 @@ class World:
 
     def _all_where(self, need: AllWhere[Any]) -> Iterable[Found[Any]]:
         for id, stream in self.streams.items():
-            if stream.aggregate is need.aggregate and all(
+            if isinstance(stream.state, need.of) and all(
                 getattr(stream.state, key) == wanted for key, wanted in need.where
             ):
                 yield Found(id=id, version=stream.version, state=stream.state)

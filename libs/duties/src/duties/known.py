@@ -93,4 +93,4 @@ def roster_id(tenant: str, role: str) -> UUID:
 
 def duties_of(person: str) -> AllWhere[Duties]:
     """The need for one person's duties."""
-    return AllWhere(known_duties, (("person", person),))
+    return AllWhere(Duties, (("person", person),))

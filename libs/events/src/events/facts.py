@@ -20,6 +20,9 @@ class TooManyFound(Exception):
 class Reader(Protocol):
     """Reads other streams of the service, by today's code: the handler does."""
 
+    def aggregate_of(self, state: type[Any]) -> Aggregate[Any, Any, Any]:
+        """The aggregate whose streams have states of this class."""
+
     async def read(self, aggregate: Aggregate[Any, Any, Any], tenant: str, id: UUID) -> Found[Any]:
         """The object as it is now."""
 
@@ -41,17 +44,19 @@ async def gather(
     for need in needs:
         match need:
             case StateOf():
-                found = await reader.read(need.aggregate, tenant, need.id)
-                facts[need] = note(need.aggregate.kind, found)
+                aggregate = reader.aggregate_of(need.of)
+                facts[need] = note(aggregate.kind, await reader.read(aggregate, tenant, need.id))
             case HolderOf():
+                aggregate = reader.aggregate_of(need.of)
                 held = await store.holder(tenant, need.key)
-                if held and held[0] == need.aggregate.kind:
-                    found = await reader.read(need.aggregate, tenant, held[1])
-                    facts[need] = note(need.aggregate.kind, found)
+                if held and held[0] == aggregate.kind:
+                    facts[need] = note(aggregate.kind, await reader.read(aggregate, tenant, held[1]))
                 else:
                     facts[need] = None
             case AllWhere():
-                facts[need] = tuple(note(need.aggregate.kind, f) for f in await _all(reader, store, tenant, need))
+                aggregate = reader.aggregate_of(need.of)
+                found = await _all(reader, store, tenant, aggregate, need.where)
+                facts[need] = tuple(note(aggregate.kind, each) for each in found)
             case NextNumber():
                 facts[need] = await store.next_number(tenant, need.series, need.first)
             case RowsOf():
@@ -62,11 +67,12 @@ async def gather(
     return facts, used
 
 
-async def _all(reader: Reader, store: Store, tenant: str, need: AllWhere[Any]) -> list[Found[Any]]:
-    aggregate = need.aggregate
-    rows = await store.where(tenant, aggregate.kind, need.where, LIMIT + 1)
+async def _all(
+    reader: Reader, store: Store, tenant: str, aggregate: Aggregate[Any, Any, Any], where: tuple[tuple[str, str], ...]
+) -> list[Found[Any]]:
+    rows = await store.where(tenant, aggregate.kind, where, LIMIT + 1)
     if len(rows) > LIMIT:
-        raise TooManyFound(f"more than {LIMIT} of {aggregate.kind} where {need.where}")
+        raise TooManyFound(f"more than {LIMIT} of {aggregate.kind} where {where}")
     found = []
     for row in rows:
         loaded = Loaded(row.version, row.shape, row.state, now=None, recorded=None)  # type: ignore[arg-type]

@@ -99,12 +99,15 @@ class Handler:
     def __init__(
         self, store: Store, writer: Writer, aggregates: Iterable[Aggregate[Any, Any, Any]], *, patience: float = 10.0
     ) -> None:
-        """`aggregates`: every one of this service; `patience`: seconds in which each command gets some answer."""
+        """`aggregates`: every one of this service, each with a class of states of its own; `patience`: seconds in which
+        each command gets some answer.
+        """
         self._store = store
         self._patience = patience
         self._writer = writer
         self._locks: dict[tuple[str, str, UUID], tuple[asyncio.Lock, int]] = {}
         self.aggregates = {aggregate.kind: aggregate for aggregate in aggregates}
+        self._by_state = _by_state(self.aggregates.values())
 
     async def handle(self, instruction: Instruction) -> Recorded:
         """What the command came to, now or earlier. Raises Refused, Unavailable or OutcomeUnknown."""
@@ -190,6 +193,12 @@ class Handler:
         events = await self._store.stream(tenant, aggregate.kind, id, version=version, position=position)
         return Found(id=id, version=len(events), state=refold(aggregate, events))
 
+    def aggregate_of(self, state: type[Any]) -> Aggregate[Any, Any, Any]:
+        """The aggregate that a need means, by the class of its state."""
+        if state not in self._by_state:
+            raise TypeError(f"this service has no aggregate whose state is {state.__qualname__}")
+        return self._by_state[state]
+
     async def gather_facts(self, tenant: str, needs: Iterable[Any]) -> Mapping[Any, Any]:
         """What a fan-out needs to know before it knows its streams."""
         facts, _ = await gather(self, self._store, tenant, None, needs)
@@ -261,6 +270,19 @@ class Handler:
                 del self._locks[key]
             else:
                 self._locks[key] = (lock, queued - 1)
+
+
+def _by_state(aggregates: Iterable[Aggregate[Any, Any, Any]]) -> dict[type[Any], Aggregate[Any, Any, Any]]:
+    """Needs name a class of states: it belongs to one aggregate, and made without arguments it is its initial state."""
+    found: dict[type[Any], Aggregate[Any, Any, Any]] = {}
+    for aggregate in aggregates:
+        state = type(aggregate.initial)
+        if state in found:
+            raise TypeError(f"{found[state].kind} and {aggregate.kind} have the same state, {state.__qualname__}")
+        if aggregate.initial != state():
+            raise TypeError(f"{aggregate.kind} begins with another state than {state.__qualname__}()")
+        found[state] = aggregate
+    return found
 
 
 def refold(aggregate: Aggregate[Any, Any, Any], events: Sequence[StoredEvent]) -> Any:

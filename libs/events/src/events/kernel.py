@@ -118,7 +118,7 @@ class Need(Generic[T]):
     """Something that a decision must know and that lies outside its own stream; `given[need]` is what was found.
 
     It is read from the service's own database at each attempt and is not guarded: a rule that must hold under a race
-    is a claim.
+    is a claim. Streams are named by the class of their state (`of`), so that two aggregates can ask for each other.
     """
 
 
@@ -135,23 +135,23 @@ class Found(Generic[S]):
 class StateOf(Need[Found[S]], Generic[S]):
     """The current state of one stream (its aggregate's initial state at version 0, where there is none)."""
 
-    aggregate: "Aggregate[S, Any, Any]"
+    of: type[S]
     id: UUID
 
 
 @dataclass(frozen=True)
 class HolderOf(Need[Found[S] | None], Generic[S]):
-    """The stream of this aggregate that holds a claim now, or None."""
+    """The stream of this state that holds a claim now, or None."""
 
-    aggregate: "Aggregate[S, Any, Any]"
+    of: type[S]
     key: str
 
 
 @dataclass(frozen=True)
 class AllWhere(Need[tuple[Found[S], ...]], Generic[S]):
-    """All streams of an aggregate whose state has these values in these (declared, indexed) fields, oldest first."""
+    """All streams of this state that have these values in these (declared, indexed) fields, oldest first."""
 
-    aggregate: "Aggregate[S, Any, Any]"
+    of: type[S]
     where: tuple[tuple[str, str], ...] = ()
 
 
@@ -208,7 +208,7 @@ class Given:
     def only(self, need: AllWhere[S]) -> S:
         """The state of the one stream that this need can find; the initial one, as long as there is none."""
         found = self[need]
-        return found[0].state if found else need.aggregate.initial
+        return found[0].state if found else need.of()
 
     def new_id(self, *parts: object) -> UUID:
         """An id that stays the same when the command is decided again."""

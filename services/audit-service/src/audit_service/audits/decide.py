@@ -23,14 +23,10 @@ from audit_service.audits.commands import (
     Start,
 )
 from audit_service.audits.events import Event
-from audit_service.audits.independence import (
-    LONGEST_LOOK_BACK,
-    refuse_dependent,
-    refuse_outsider,
-    refuse_own_evidence,
-)
+from audit_service.audits.independence import LONGEST_LOOK_BACK, refuse_dependent
 from audit_service.audits.needs import NUMBER, findings_of, open_items, previous_findings
 from audit_service.audits.state import FIELDWORK, Audit, Status
+from audit_service.audits.team import refuse_outsider, refuse_own_evidence
 from audit_service.audits.values import AuditPlan, Report, Result, Verdict
 from audit_service.evidence import refuse_unsound
 from audit_service.findings.state import SETTLED, STANDING, Finding

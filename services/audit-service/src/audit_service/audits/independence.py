@@ -1,7 +1,7 @@
-"""Nobody audits own work: a service that one answered for, an action that one owns, evidence that one prepared (A-06).
+"""Nobody audits own work: neither a service that one answered for, nor an action that one owns (A-06).
 
 Asked when auditors are assigned, and again when the audit starts: duties and actions may have changed in between. Who
-prepared evidence is asked when it is brought.
+prepared evidence is asked when it is brought (team.py).
 """
 
 from calendar import monthrange
@@ -9,13 +9,11 @@ from collections.abc import Iterable
 from datetime import date
 
 from audit_service.audits.needs import open_items
-from audit_service.audits.state import Audit
 from audit_service.audits.values import AuditPlan
-from audit_service.evidence import Evidence
 from audit_service.role_holders.aggregate import duties_held_by
 from audit_service.role_holders.domain import spelled
 from duties.assignments import Assignment
-from events.kernel import Forbidden, Given, Refused
+from events.kernel import Given, Refused
 from events.words import day_of
 
 INVOLVED = frozenset(
@@ -88,22 +86,3 @@ def _refuse_own_action(team: Iterable[str], plan: AuditPlan, given: Given) -> No
                 corrective_action=item.action_number,
                 service=item.service,
             )
-
-
-def refuse_own_evidence(team: Iterable[str], evidence: Iterable[Evidence]) -> None:
-    """Refuse evidence that somebody on the team has prepared."""
-    team = frozenset(team)
-    for each in evidence:
-        if each.prepared_by in team:
-            raise Refused(
-                f"{each.prepared_by} prepared {each.source} and cannot judge by it",
-                rule="A-06",
-                person=each.prepared_by,
-                source=each.source,
-            )
-
-
-def refuse_outsider(audit: Audit, given: Given) -> None:
-    """Refuse whoever is not on the team, whose independence has been looked at."""
-    if given.by.person not in audit.team:
-        raise Forbidden(f"{given.by.person} is not on the team of {audit.number}", rule="A-06", team=list(audit.team))

@@ -1,11 +1,7 @@
-"""What decisions about an audit must know: its team's duties, its findings, and what earlier audits left.
-
-Findings and follow-up items look at audits, and audits at them; so the aggregates are imported when they are asked for.
-"""
+"""What decisions about an audit must know: its team's duties, its findings, and what earlier audits left."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import Any
 
 from audit_service.audits.commands import (
     ChangeTeam,
@@ -21,12 +17,10 @@ from audit_service.audits.commands import (
 )
 from audit_service.audits.state import Audit
 from audit_service.audits.values import AuditPlan
+from audit_service.findings.state import Finding
+from audit_service.follow_up_items.state import FollowUpItem
 from audit_service.role_holders.aggregate import duties_held_by
-from events.kernel import AllWhere, Need, NextNumber, StateOf
-
-if TYPE_CHECKING:
-    from audit_service.findings.state import Finding
-    from audit_service.follow_up_items.domain import FollowUpItem
+from events.kernel import AllWhere, Need, NextNumber
 
 NUMBER = NextNumber("AUD")
 
@@ -53,30 +47,20 @@ def _independence_of(*team: str) -> list[Need[Any]]:
     return [open_items(), *(duties_held_by(person) for person in dict.fromkeys(team))]
 
 
-def the_audit(id: UUID) -> StateOf[Audit]:
-    from audit_service.audits.aggregate import audits
-
-    return StateOf(audits, id)
-
-
-def findings_of(audit: Audit) -> "AllWhere[Finding]":
+def findings_of(audit: Audit) -> AllWhere[Finding]:
     return _findings("audit", str(audit.audit))
 
 
-def previous_findings(plan: AuditPlan) -> "tuple[AllWhere[Finding], ...]":
+def previous_findings(plan: AuditPlan) -> tuple[AllWhere[Finding], ...]:
     """By service, and by clause for the findings that concern no single service, or where the scope names none."""
     by_service = (_findings("service", service) for service in plan.scope.services)
     by_clause = (_findings("clause", clause) for clause in sorted({each.clause for each in plan.criteria}))
     return (*by_service, *by_clause)
 
 
-def _findings(field: str, wanted: str) -> "AllWhere[Finding]":
-    from audit_service.findings.aggregate import findings
-
-    return AllWhere(findings, ((field, wanted),))
+def _findings(field: str, wanted: str) -> AllWhere[Finding]:
+    return AllWhere(Finding, ((field, wanted),))
 
 
-def open_items() -> "AllWhere[FollowUpItem]":
-    from audit_service.follow_up_items.aggregate import follow_up_items
-
-    return AllWhere(follow_up_items, (("status", "open"),))
+def open_items() -> AllWhere[FollowUpItem]:
+    return AllWhere(FollowUpItem, (("status", "open"),))

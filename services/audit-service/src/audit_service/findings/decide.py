@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from audit_service.audits.independence import refuse_outsider, refuse_own_evidence
-from audit_service.audits.needs import the_audit
 from audit_service.audits.state import FIELDWORK, Audit
 from audit_service.audits.state import Status as AuditStatus
+from audit_service.audits.team import refuse_outsider, refuse_own_evidence
 from audit_service.evidence import Evidence, refuse_unsound
 from audit_service.findings.commands import (
     Amend,
@@ -35,7 +34,7 @@ from audit_service.findings.state import Finding, Status
 from audit_service.findings.values import CorrectiveAction, Dispute, Ruling, Standing, Verification
 from audit_service.turns import refuse_out_of_turn
 from contracts.audit import NONCONFORMITIES, Grade
-from events.kernel import Forbidden, Given, Need, NextNumber, Refused, Unacceptable
+from events.kernel import Forbidden, Given, Need, NextNumber, Refused, StateOf, Unacceptable
 
 NUMBER = NextNumber("F")
 
@@ -54,11 +53,11 @@ TURN: Mapping[type, tuple[Status, ...]] = {
 def needs(finding: Finding, command: Command) -> Iterable[Need[Any]]:
     match command:
         case Raise(audit=audit):
-            return [NUMBER, the_audit(audit)]
+            return [NUMBER, StateOf(Audit, audit)]
         case Amend(evidence=brought) | DecideDispute(evidence=brought) if brought and finding.audit:
-            return [the_audit(finding.audit)]
+            return [StateOf(Audit, finding.audit)]
         case Verify(during=during) if looked_at := during or finding.audit:
-            return [the_audit(looked_at)]
+            return [StateOf(Audit, looked_at)]
         case _:
             return []
 
@@ -88,7 +87,7 @@ def decide(finding: Finding, command: Command, given: Given) -> Sequence[Event]:
 
 
 def _raise(command: Raise, given: Given) -> Sequence[Event]:
-    audit = given[the_audit(command.audit)].state
+    audit = given[StateOf(Audit, command.audit)].state
     _refuse_outside(audit, command)
     refuse_outsider(audit, given)
     _refuse_unfounded(command.grade, command.evidence)
@@ -133,7 +132,7 @@ def _amend(finding: Finding, command: Amend, given: Given) -> Sequence[Event]:
     _refuse_unfounded(command.grade, (*finding.evidence, *command.evidence))
     if command.evidence and finding.audit:
         refuse_unsound(command.evidence, given.at)
-        refuse_own_evidence(given[the_audit(finding.audit)].state.team, command.evidence)
+        refuse_own_evidence(given[StateOf(Audit, finding.audit)].state.team, command.evidence)
     amended = Amended(
         previous_grade=finding.grade,
         previous_statement=finding.statement,
@@ -203,7 +202,7 @@ def _follow_action(finding: Finding, heard: FollowAction) -> Sequence[Event]:
 
 
 def _verify(finding: Finding, command: Verify, given: Given) -> Sequence[Event]:
-    audit = given[the_audit(_looked_at(finding, command))].state
+    audit = given[StateOf(Audit, _looked_at(finding, command))].state
     _refuse_elsewhere(finding, command, audit, given)
     refuse_outsider(audit, given)
     _refuse_unresolved(finding)

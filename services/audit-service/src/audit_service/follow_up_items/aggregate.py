@@ -3,7 +3,10 @@
 from typing import get_args
 from uuid import UUID
 
-from audit_service.follow_up_items.domain import Command, Event, FollowUpItem, decide, evolve, needs
+from audit_service.follow_up_items.commands import Command
+from audit_service.follow_up_items.decide import decide, needs
+from audit_service.follow_up_items.events import Event
+from audit_service.follow_up_items.state import FollowUpItem, evolve
 from events.kernel import Aggregate, derived_id
 
 follow_up_items = Aggregate[FollowUpItem, Command, Event](

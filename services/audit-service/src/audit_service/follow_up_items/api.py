@@ -1,7 +1,7 @@
 """Follow-up items over HTTP: they come from the bus, and are concluded by auditors."""
 
 from audit_service.follow_up_items.aggregate import follow_up_items
-from audit_service.follow_up_items.domain import Conclude
+from audit_service.follow_up_items.commands import Conclude
 from chassis.routes import Listing, Routes
 
 routes = Routes(

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from audit_service.follow_up_items.aggregate import follow_up_item_id, follow_up_items
-from audit_service.follow_up_items.domain import Cause, Note, TakeNote
+from audit_service.follow_up_items.commands import TakeNote
+from audit_service.follow_up_items.values import Cause, Note
 from contracts.improvement import CorrectiveActionClosed, CorrectiveActionReopened, Source, SourceKind
 from events.kernel import News, Reaction
 

@@ -24,4 +24,4 @@ def role_holder_id(tenant: str, person: str) -> UUID:
 
 def duties_held_by(person: str) -> AllWhere[Duties]:
     """The need for one person's duties: `given.only(duties_held_by(person))`."""
-    return AllWhere(role_holders, (("person", person),))
+    return AllWhere(Duties, (("person", person),))

@@ -28,7 +28,6 @@ from improvement_service.corrective_actions.commands import (
 from improvement_service.corrective_actions.events import Event
 from improvement_service.corrective_actions.needs import NUMBER, ROSTERS, holder_of
 from improvement_service.corrective_actions.state import CorrectiveAction, Status
-from improvement_service.measures.aggregate import measures
 from improvement_service.measures.state import Measured
 from improvement_service.policies.aggregate import THE_POLICY
 
@@ -76,7 +75,7 @@ def _act(action: CorrectiveAction, command: FromPeople, given: Given) -> Sequenc
 
 def _measured(action: CorrectiveAction, given: Given) -> Measured:
     watched = action.cycle.plan.measured_by if action.cycle.plan else None
-    return given[StateOf(measures, watched)].state if watched else measures.initial
+    return given[StateOf(Measured, watched)].state if watched else Measured()
 
 
 # --- said by other services ------------------------------------------------------------------------------------------

@@ -1,28 +1,23 @@
-"""What decisions about a corrective action must know: the policy, who holds which role, and whose a source is.
-
-An action asks for other actions; so the aggregate is imported when it is asked for.
-"""
+"""What decisions about a corrective action must know: the policy, who holds which role, and whose a source is."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from contracts.improvement import Source
-from duties import role_roster
+from duties import Roster
 from events.kernel import AllWhere, Due, HolderOf, Need, NextNumber, StateOf
 from improvement_service.corrective_actions.commands import Command, DecideExtension, Open, Regrade, Verify, Withdraw
 from improvement_service.corrective_actions.state import CorrectiveAction, Status, source_key
-from improvement_service.measures.aggregate import measures
+from improvement_service.measures.state import Measured
 from improvement_service.policies.aggregate import THE_POLICY
 
 NUMBER = NextNumber("CA", first=101)
-ROSTERS = AllWhere(role_roster)
+ROSTERS = AllWhere(Roster)
 
 
 def holder_of(source: Source) -> HolderOf[CorrectiveAction]:
     """The action that a source belongs to now."""
-    from improvement_service.corrective_actions.aggregate import corrective_actions
-
-    return HolderOf(corrective_actions, source_key(source.kind, source.id))
+    return HolderOf(CorrectiveAction, source_key(source.kind, source.id))
 
 
 def needs(action: CorrectiveAction, command: Command) -> Iterable[Need[Any]]:
@@ -39,7 +34,7 @@ def needs(action: CorrectiveAction, command: Command) -> Iterable[Need[Any]]:
         case Withdraw(source=source) if unborn:
             yield holder_of(source)
         case Verify() if action.cycle.plan is not None and action.cycle.plan.measured_by is not None:
-            yield StateOf(measures, action.cycle.plan.measured_by)
+            yield StateOf(Measured, action.cycle.plan.measured_by)
         case DecideExtension() | Due():
             yield ROSTERS
         case _:

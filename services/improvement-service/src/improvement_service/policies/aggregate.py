@@ -11,5 +11,5 @@ policies = Aggregate[Policies, Adopt, Adopted](
     events=(Adopted,),
 )
 
-THE_POLICY = AllWhere(policies)
+THE_POLICY = AllWhere(Policies)
 """The need for the tenant's policy: `given.only(THE_POLICY)`."""

@@ -11,5 +11,5 @@ criteria = Aggregate[InForce, Publish, Published](
     events=(Published,),
 )
 
-CRITERIA = AllWhere(criteria)
+CRITERIA = AllWhere(InForce)
 """The need for the criteria in force: `given.only(CRITERIA)`."""

@@ -28,4 +28,4 @@ def period_id(tenant: str, sla: UUID, target: str, month: str) -> UUID:
 
 def periods_of(service: str) -> AllWhere[Period]:
     """The need for every month of the service for which something was measured."""
-    return AllWhere(periods, (("service", service),))
+    return AllWhere(Period, (("service", service),))

@@ -23,4 +23,4 @@ def service_id(tenant: str, key: str) -> UUID:
 
 def catalogued(key: str) -> AllWhere[Service]:
     """The need for the service of this key in the catalogue."""
-    return AllWhere(services, (("key", key),))
+    return AllWhere(Service, (("key", key),))

@@ -25,9 +25,9 @@ slas = Aggregate[Sla, Command, Event](
 
 def agreement(sla: UUID) -> StateOf[Sla]:
     """The need for one agreement."""
-    return StateOf(slas, sla)
+    return StateOf(Sla, sla)
 
 
 def agreements_about(service: str) -> AllWhere[Sla]:
     """The need for every agreement about a service, also those that have ended."""
-    return AllWhere(slas, (("service", service),))
+    return AllWhere(Sla, (("service", service),))
