@@ -14,7 +14,7 @@ from pydantic import Field
 
 from chassis.routes import FanOut, Feature, Listing, Order, Routes, Service
 from chassis.testing import Served, serving
-from events.kernel import Aggregate, Given, NotFound, Refused, derived_id, event, public, value
+from events.kernel import Aggregate, AllWhere, Given, NotFound, Refused, derived_id, event, public, value
 from events.words import Count, Day, Line, Text
 
 HERE = Path(__file__).parent
@@ -127,6 +127,8 @@ class InstallAll:
 
 
 def orders(body: InstallAll, given: Given) -> list[Order]:
+    if given.only(AllWhere(Dimmer)).percent < 10:
+        raise Refused("it is too dark to install anything")
     return [
         Order(aggregate=lights, stream=derived_id(given.tenant, room), command=Install(room=room), key=room)
         for room in body.rooms
@@ -140,7 +142,7 @@ light_routes.fan_out(
         permission="light.install",
         summary="Install many lights",
         example={"rooms": ["Hall"]},
-        needs=lambda body, tenant: (),
+        needs=lambda body, tenant: (AllWhere(Dimmer),),
         orders=orders,
     )
 )

@@ -195,6 +195,15 @@ async def test_one_body_becomes_several_commands_and_a_repetition_does_nothing_t
     assert len((await ann.get("/v1/lights")).json()["items"]) == 2
 
 
+async def test_a_repetition_of_many_is_answered_also_when_they_would_be_refused_by_now(ann: Person) -> None:
+    first = await ann.post("/v1/light-batches", {"rooms": ["Hall", "Attic"]}, key="k1")
+    assert (await ann.post("/v1/dimmer/brightness", {"percent": 5}, seen=0)).status_code == 200
+    assert (await ann.post("/v1/light-batches", {"rooms": ["Cellar"]}, key="k2")).status_code == 409
+    again = await ann.post("/v1/light-batches", {"rooms": ["Hall", "Attic"]}, key="k1")
+    assert (again.status_code, again.json()) == (200, first.json())
+    assert again.headers["Closeloop-Position"] == first.headers["Closeloop-Position"]
+
+
 async def test_a_key_used_for_another_body_is_422_also_where_it_would_lead_to_other_objects(ann: Person) -> None:
     assert (await ann.post("v1/light-batches", {"rooms": ["Hall"]}, key="k")).status_code == 200
     other = await ann.post("v1/light-batches", {"rooms": ["Attic"]}, key="k")

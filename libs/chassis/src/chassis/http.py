@@ -1,6 +1,6 @@
 """Serves what a service declares: each act, each object, each list and history, and each fan-out, all in one way."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -188,26 +188,39 @@ class Objects:
         id = call.command_id()
         body = await call.body(fan_out.body, too_long_is=413)
         handler = self.machinery.handler
+        await handler.rehearse(_submission(call, body, id))
+        if answered := await self._answered(call, id):
+            return answered
         facts = await handler.gather_facts(call.tenant, fan_out.needs(body.value, call.tenant))
         now = (await handler.now()).astimezone(UTC)
         given = Given(tenant=call.tenant, stream=id, command=id, at=now, by=call.caller.actor, facts=facts)
-        submission = _submission(call, body, id)
-        await handler.rehearse(submission)
         orders = fan_out.orders(body.value, given)
         instructions = [_instruction(call, body, id, order) for order in orders]
         for each in instructions:
             await handler.rehearse(each)
-        await handler.handle(submission)
+        keys = tuple(order.key for order in orders)
+        await handler.handle(_submission(call, body, id, keys))
         with _never_undone():
             recorded = [await handler.handle(each) for each in instructions]
-        done = AllDone(
-            results=tuple(
-                Done(order=order.key, kind=each.kind, id=each.stream, version=each.version)
-                for order, each in zip(orders, recorded, strict=True)
-            )
+        return self._all_done(keys, recorded)
+
+    async def _answered(self, call: Call, id: UUID) -> Response | None:
+        """The first answer, when every order of this submission was carried out already."""
+        handler = self.machinery.handler
+        made = await handler.read(submissions, call.tenant, id)
+        outcomes = [await handler.outcome(call.tenant, derived_id(id, key)) for key in made.state.orders]
+        recorded = [each for each in outcomes if each]
+        if not made.version or len(recorded) < len(outcomes):
+            return None
+        return self._all_done(made.state.orders, recorded)
+
+    def _all_done(self, keys: Sequence[str], recorded: Sequence[Recorded]) -> Response:
+        results = tuple(
+            Done(order=key, kind=each.kind, id=each.stream, version=each.version)
+            for key, each in zip(keys, recorded, strict=True)
         )
         last = max(recorded, key=lambda each: each.position, default=None)
-        return as_json(dumped(done), headers=self._position(last) if last else {})
+        return as_json(dumped(AllDone(results=results)), headers=self._position(last) if last else {})
 
     # --- reading ---
 
@@ -319,8 +332,9 @@ def _instruction(call: Call, body: Body, id: UUID, order: Order) -> Instruction:
     )
 
 
-def _submission(call: Call, body: Body, id: UUID) -> Instruction:
-    return _instruction(call, body, id, Order(aggregate=submissions, stream=id, command=Submit(), key="submission"))
+def _submission(call: Call, body: Body, id: UUID, orders: tuple[str, ...] = ()) -> Instruction:
+    command = Submit(orders=orders)
+    return _instruction(call, body, id, Order(aggregate=submissions, stream=id, command=command, key="submission"))
 
 
 def _operation_id(verb: str, noun: str) -> str:

@@ -1,33 +1,42 @@
 """A submission: one body that becomes several commands, remembered under its own key before the first is appended.
 
-It has no events. What counts is the record of its command: the same key with another body finds it and is refused,
-although the other body may have led to other streams.
+The same key with another body is refused, although the other body may have led to other streams; and a repetition is
+answered from what the commands came to, although the body would lead elsewhere, or be refused, by now.
 """
 
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from dataclasses import replace
 
-from events.kernel import Aggregate, Given, value
+from events.kernel import Aggregate, Given, event, value
 
 
 @value
 class Submit:
-    """Begin to carry out a body."""
+    """Begin to carry out a body that became these orders, by key."""
+
+    orders: tuple[str, ...]
+
+
+@event("submission-made")
+class Made:
+    orders: tuple[str, ...]
 
 
 @value
 class Submission:
-    """Nothing is known of a submission but that it was made."""
+    """The keys of the orders that a body became; the outcome of each stands under its own command id."""
+
+    orders: tuple[str, ...] = ()
 
 
-def _decide(_state: Submission, _command: Submit, _given: Given) -> Sequence[Any]:
-    return ()
+def _decide(_submission: Submission, command: Submit, _given: Given) -> Sequence[Made]:
+    return [Made(orders=command.orders)]
 
 
-def _evolve(_state: Submission, _event: Any) -> NoReturn:
-    raise AssertionError("a submission has no events")
+def _evolve(submission: Submission, happened: Made) -> Submission:
+    return replace(submission, orders=happened.orders)
 
 
-submissions: Aggregate[Submission, Submit, Any] = Aggregate(
-    kind="submission", initial=Submission(), decide=_decide, evolve=_evolve, events=()
+submissions: Aggregate[Submission, Submit, Made] = Aggregate(
+    kind="submission", initial=Submission(), decide=_decide, evolve=_evolve, events=(Made,)
 )

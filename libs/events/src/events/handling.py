@@ -166,6 +166,10 @@ class Handler:
             # A row of an older shape whose deadline is later by today's code: it waits for being folded anew.
             raise DeadlineStuck(f"{due.kind} {due.stream} was told and nothing followed, but its row stays due")
 
+    async def outcome(self, tenant: str, command: UUID) -> Recorded | None:
+        """What a command came to, if it was carried out."""
+        return (await self._store.load(tenant, "", command, command)).recorded
+
     async def rehearse(self, instruction: Instruction) -> None:
         """Decide without appending: raises what `handle` would; a command that is known already passes."""
         loaded = await self._load(instruction)
