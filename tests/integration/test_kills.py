@@ -22,6 +22,7 @@ from meridian import SLM, Meridian
 from world import Begin
 
 from chassis.service import load
+from chassis.submissions import submissions
 from events.codec import to_json
 from events.handling import refold
 from events.store.database import Database
@@ -254,7 +255,7 @@ async def the_books_are_right(name: str, url: str) -> None:
 
 
 async def states_are_folds(name: str, sql: asyncpg.Connection, store: PostgresStore) -> None:
-    aggregates = {feature.aggregate.kind: feature.aggregate for feature in load(name).features}
+    aggregates = {each.kind: each for each in (submissions, *(feature.aggregate for feature in load(name).features))}
     held: set[tuple[str, str, UUID]] = set()
     for row in await sql.fetch("SELECT * FROM states"):
         aggregate = aggregates[row["kind"]]
