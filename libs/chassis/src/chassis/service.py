@@ -1,7 +1,7 @@
 """One process of one service: its connections, its background work, and its HTTP application."""
 
 import importlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -24,23 +24,10 @@ from events.bus.runtime import Bus
 from events.handling import Handler
 from events.scheduler import Scheduler
 from events.store.database import Database
-from events.store.port import Answer, Append
 from events.store.postgres import PostgresStore
 from events.store.writer import Writer
 
 VERSION = "0.1.0"
-
-
-class AnnouncingStore(PostgresStore):
-    """Tells the relay of every append, so that it need not wait for its next look."""
-
-    bus: Bus | None = None
-
-    async def append(self, batch: Sequence[Append]) -> list[Answer]:
-        answers = await super().append(batch)
-        if self.bus:
-            self.bus.wake()
-        return answers
 
 
 @dataclass
@@ -50,7 +37,7 @@ class Process:
     service: Service
     settings: Settings
     database: Database
-    store: AnnouncingStore
+    store: PostgresStore
     writer: Writer
     handler: Handler
     scheduler: Scheduler
@@ -61,14 +48,15 @@ class Process:
     def of(cls, service: Service, settings: Settings) -> "Process":
         """Put together; nothing is connected yet."""
         database = Database.at(settings.database)
-        store = AnnouncingStore(database)
+        store = PostgresStore(database)
         writer = Writer(store)
         handler = Handler(store, writer, [feature.aggregate for feature in service.features])
         scheduler = Scheduler(store, handler)
         nats = settings.nats_url.get_secret_value()
         heard = service.features if settings.consume else ()
         bus = Bus(database, handler, service.name, heard, nats) if nats else None
-        store.bus = bus
+        if bus:
+            writer.after = bus.wake
         return cls(service, settings, database, store, writer, handler, scheduler, bus)
 
     async def start(self) -> None:

@@ -5,7 +5,7 @@ A waiter that goes away withdraws nothing; every waiter that stays gets an answe
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,6 +46,8 @@ class Writer:
         self._filled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.stopped = False
+        self.after: Callable[[], None] = lambda: None
+        """Called when a batch is on disk: whoever waits for new facts need not poll for them."""
 
     def start(self) -> None:
         """Begin to write."""
@@ -134,6 +136,7 @@ class Writer:
     async def _send(self, batch: Sequence[Waiting]) -> None:
         await failpoint("W1")
         answers = await self._store.append([each.append for each in batch])
+        self.after()
         await failpoint("W2")
         for each, answer in zip(batch, answers, strict=True):
             _settle(each, answer)
