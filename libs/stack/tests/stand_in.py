@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         ours = {name: value for name, value in os.environ.items() if name.startswith("CLOSELOOP_")}
-        body = json.dumps(ours).encode()
+        body = json.dumps({**ours, "process": os.getpid()}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -16,10 +16,11 @@ import jwt
 import pytest
 from sqlalchemy import make_url
 
-from stack.cluster import SERVICE_PORTS, Stack
+from stack import processes
+from stack.cluster import SERVICE_PORTS, Service, Stack
 from stack.nats import Nats
 from stack.postgres import Postgres
-from stack.processes import Child, StackError, Supervisor
+from stack.processes import Child, StackError, Supervisor, free_port
 
 STAND_IN = Path(__file__).parent / "stand_in.py"
 HOST_A_STACK = Path(__file__).parent / "host_a_stack.py"
@@ -77,6 +78,27 @@ def test_a_service_that_cannot_start_is_named_with_its_last_words(folder: Path) 
         Stack(folder, durable=False, services=["audit"], program=broken).__enter__()
 
 
+def test_a_stranger_that_answers_on_the_port_is_not_taken_for_the_service(folder: Path) -> None:
+    port = free_port()
+    environment = {"CLOSELOOP_HOST": "127.0.0.1", "CLOSELOOP_PORT": str(port)}
+    stranger = Child("stranger", stand_in("audit"), folder / "stranger.log", environment)
+    stranger.start()
+    try:
+        url = f"http://127.0.0.1:{port}/readyz"
+        stranger.wait_until(lambda: _answers(url), 10)
+        service = Service("audit", port, folder, environment, stand_in)
+        with pytest.raises(StackError, match="audit service ended with code 1"):
+            service.start()
+    finally:
+        stranger.stop()
+
+
+def test_ports_are_below_those_that_are_lent_to_outgoing_connections() -> None:
+    chosen = [free_port() for _ in range(20)]
+    assert len(set(chosen)) == 20
+    assert all(20000 <= port < 32000 for port in chosen)
+
+
 def test_given_servers_are_used_instead_of_our_own(
     folder: Path, postgres: Postgres, nats_server: Nats, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +148,22 @@ def test_what_ends_unasked_is_started_again_and_named(tmp_path: Path) -> None:
     assert "again in 1 s" in said[1]
 
 
+def test_the_number_of_a_child_that_ended_by_itself_is_no_longer_guarded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system gives the number to somebody else before long, and whoever is guarded is killed in the end."""
+    told: list[str] = []
+    monkeypatch.setattr(processes, "_tell_guardian", told.append)
+    child = Child("fickle", [sys.executable, "-c", "raise SystemExit(3)"], tmp_path / "log")
+    for _ in range(2):
+        child.start()
+        while child.running:
+            time.sleep(0.01)
+    child.stop()
+    assert [line.split()[0] for line in told] == ["+", "-", "+", "-"]
+    assert [line.split()[1] for line in told[::2]] == [line.split()[1] for line in told[1::2]]
+
+
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks for processes in /proc")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_nobody_is_left_behind(folder: Path, how: signal.Signals) -> None:
@@ -140,6 +178,13 @@ def test_nobody_is_left_behind(folder: Path, how: signal.Signals) -> None:
     while any(_lives(pid) for pid in pids) and time.monotonic() < give_up_at:
         time.sleep(0.05)
     assert not [pid for pid in pids if _lives(pid)]
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
 
 
 def _lives(pid: int) -> bool:

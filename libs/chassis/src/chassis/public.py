@@ -1,5 +1,6 @@
 """What everybody may read without a token: health, metrics, the interface's description, and what problems mean."""
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from html import escape
 from typing import Any
@@ -27,7 +28,8 @@ def routes(health: Health, document: Mapping[str, Any]) -> list[Route]:
     async def readyz(_: Request) -> Response:
         reasons, degraded = await health.unready(), health.degraded()
         status = "not ready" if reasons else "degraded" if degraded else "ready"
-        return as_json({"status": status, "reasons": reasons, "degraded": degraded}, 503 if reasons else 200)
+        said = {"status": status, "process": os.getpid(), "reasons": reasons, "degraded": degraded}
+        return as_json(said, 503 if reasons else 200)
 
     async def metrics(_: Request) -> Response:
         await health.unready()

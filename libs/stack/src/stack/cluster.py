@@ -65,9 +65,11 @@ class Service:
         self.child.kill()
 
     def _is_ready(self, client: httpx.Client) -> bool:
+        """Whether it is ours that answers: while it starts, a stranger may still sit on its port."""
         try:
-            return client.get(f"{self.url}/readyz").status_code == httpx.codes.OK
-        except httpx.HTTPError:
+            answer = client.get(f"{self.url}/readyz")
+            return answer.status_code == httpx.codes.OK and answer.json().get("process") == self.child.pid
+        except (httpx.HTTPError, ValueError):
             return False
 
 

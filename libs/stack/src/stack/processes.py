@@ -7,10 +7,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain, cycle, islice
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
 from typing import Any, TypeVar
@@ -24,6 +25,9 @@ StopSignals = tuple[tuple[Signals, float], ...]
 POLITELY: StopSignals = ((SIGTERM, 30.0), (SIGKILL, 5.0))
 
 FIRST_DELAY, LONGEST_DELAY, FORGIVEN_AFTER_SECONDS = 0.5, 30.0, 60.0
+
+# Below the ports that systems lend to outgoing connections: one of those could take a port between choice and use.
+LOWEST_PORT, SLICES, SLICE = 20000, 120, 100
 
 
 class StackError(Exception):
@@ -52,6 +56,7 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     wanted: bool = field(default=False, init=False)
     started_at: float = field(default=0.0, init=False)
+    _guarded: bool = field(default=False, init=False)
 
     @property
     def pid(self) -> int:
@@ -61,11 +66,16 @@ class Child:
 
     @property
     def running(self) -> bool:
-        return self.process is not None and self.process.poll() is None
+        return self.process is not None and self.exit_code is None
 
     @property
     def exit_code(self) -> int | None:
-        return None if self.process is None else self.process.poll()
+        code = None if self.process is None else self.process.poll()
+        if code is not None and self._guarded:
+            # From here on the system may give the number to a stranger, whom nobody may kill for us.
+            self._guarded = False
+            _tell_guardian(f"- {self.pid}")
+        return code
 
     @property
     def seconds_up(self) -> float:
@@ -89,6 +99,7 @@ class Child:
                 **as_account(self.account),
             )
         self.started_at = time.monotonic()
+        self._guarded = True
         _tell_guardian(f"+ {self.pid} {self.stop_by[0][0].value}")
 
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
@@ -113,16 +124,18 @@ class Child:
             self.signal(how)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._require_process().wait(seconds)
-        self._forget()
+        self._require_ended()
 
     def kill(self) -> None:
         """End it as a power cut would: no time to say goodbye."""
         self.wanted = False
         self.signal(SIGKILL)
         self._require_process().wait(10)
-        self._forget()
+        self._require_ended()
 
     def signal(self, how: Signals) -> None:
+        if not self.running:
+            return
         with contextlib.suppress(ProcessLookupError):
             if how == SIGKILL:
                 os.killpg(self.pid, how)
@@ -133,13 +146,13 @@ class Child:
         tail = self.log.read_text(errors="replace").splitlines()[-lines:] if self.log.exists() else []
         return "\n".join([f"Last lines of {self.log}:", *(f"  {line}" for line in tail)])
 
+    def _require_ended(self) -> None:
+        if self.running:
+            raise StackError(f"{self.name} (process {self.pid}) does not end, not even when it is killed.")
+
     def _require_process(self) -> subprocess.Popen[bytes]:
         assert self.process is not None, f"{self.name} was never started"
         return self.process
-
-    def _forget(self) -> None:
-        if self.process is not None and not self.running:
-            _tell_guardian(f"- {self.pid}")
 
 
 def stop_together(children: Iterable[Child]) -> None:
@@ -184,13 +197,20 @@ def inherited_environment() -> dict[str, str]:
 
 
 def free_port(preferred: int = 0) -> int:
-    """The preferred port if nobody has it, else any that is free."""
-    for port in (preferred, 0):
+    """The preferred port if nobody has it, else one that is free, and that no other process of ours hands out now."""
+    for port in chain([preferred] if preferred else [], islice(_our_ports(), SLICE)):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((LOOPBACK, port))
-            return int(probe.getsockname()[1])
+            return port
     raise StackError("No free port on 127.0.0.1: is the loopback interface up?")
+
+
+@cache
+def _our_ports() -> Iterator[int]:
+    """Round and round through a slice of this process's own: two test runs side by side never choose the same."""
+    first = LOWEST_PORT + os.getpid() % SLICES * SLICE
+    return cycle(range(first, first + SLICE))
 
 
 def run_now(work: Coroutine[Any, Any, Answer]) -> Answer:
