@@ -1,0 +1,138 @@
+"""Each database by itself: numbers without gaps, every event of a known command, every state the fold of its events."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+from rows import Rows, Stream
+from verdict import Verdict
+
+from chassis.service import load
+from chassis.submissions import submissions
+from events.codec import to_json
+from events.handling import metadata_of, refold
+from events.kernel import Aggregate, derived_id
+from events.store.port import StoredEvent
+
+
+def check_books(rows: Rows, verdict: Verdict) -> None:
+    """Everything that a service's database promises by itself."""
+    name = rows.service
+    verdict.wrong += [f"{name}: {each}" for each in (*_numbers(rows), *_left_over(rows), *_side_rows(rows))]
+    _commands_and_events(rows, verdict)
+    folds = dict(_folds(rows))
+    verdict.wrong += [f"{name}: {each}" for each in (*_states(rows, folds), *_claims(rows, folds))]
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def _numbers(rows: Rows) -> Iterator[str]:
+    positions = [event.position for event in rows.new]
+    if positions != rows.positions:
+        missing = sorted(set(rows.positions) ^ set(positions))
+        yield f"positions {rows.after + 1} to {rows.position} are not dense: {missing[:5]}"
+    for before, event in pairwise(rows.new):
+        if event.recorded_at < before.recorded_at:
+            yield f"position {event.position} was recorded before the one before it"
+    for (_, kind, stream), events in rows.streams().items():
+        if [event.version for event in events] != list(range(1, len(events) + 1)):
+            yield f"{kind} {stream}: versions {[event.version for event in events]}"
+        public = [event.public_version for event in events if event.public_body is not None]
+        if public != list(range(1, len(public) + 1)):
+            yield f"{kind} {stream}: public versions {public}"
+
+
+def _left_over(rows: Rows) -> Iterator[str]:
+    for each in rows.waiting:
+        yield f"version {each['version']} of {each['source']} {each['stream']} still waits"
+    for each in rows.dead_letters:
+        yield f"parked: {each['subject']}: {each['reason']}"
+    for each in rows.parked_deadlines:
+        yield f"deadline of {each['kind']} {each['stream']} is parked: {each['reason']}"
+
+
+def _side_rows(rows: Rows) -> Iterator[str]:
+    streams = {event.position: (event.tenant, event.kind, event.stream) for event in rows.events}
+    for each in rows.side_rows:
+        if streams.get(each["position"]) != (each["tenant"], each["kind"], each["stream"]):
+            yield f"no event vouches for the row {each['name']} {each['source']} {each['id']}"
+
+
+# --- commands and events ----------------------------------------------------------------------------------------------
+
+
+def _commands_and_events(rows: Rows, verdict: Verdict) -> None:
+    commands = {row["id"]: row for row in rows.commands}
+    made: dict[UUID, list[StoredEvent]] = {}
+    for event in rows.new:
+        command = UUID(metadata_of(event)["command"])
+        made.setdefault(command, []).append(event)
+        if command not in commands:
+            verdict.phantom.append(f"{_at(rows, event)}: there is no record of its command {command}")
+    for id, events in made.items():
+        if [event.id for event in events] != [derived_id(id, number) for number in range(len(events))]:
+            verdict.duplicated.append(f"{_at(rows, events[0])}: command {id} has other events than it decided")
+        last, record = events[-1], commands.get(id)
+        if record and (record["kind"], record["stream"], record["version"]) != (last.kind, last.stream, last.version):
+            verdict.wrong.append(f"{_at(rows, last)}: the record of command {id} names another place")
+    verdict.lost += [f"{rows.service}: {each}" for each in _vanished(rows)]
+
+
+def _vanished(rows: Rows) -> Iterator[str]:
+    """What a command is on record to have made, and is not there."""
+    lengths = {stream: len(events) for stream, events in rows.streams().items()}
+    for row in rows.commands:
+        length = lengths.get((row["tenant"], row["kind"], row["stream"]), 0 if rows.after == 0 else row["version"])
+        if row["version"] > length:
+            yield f"version {row['version']} of {row['kind']} {row['stream']}, made by command {row['id']}"
+
+
+def _at(rows: Rows, event: StoredEvent) -> str:
+    return f"{rows.service} {event.position} ({event.kind} {event.type} {event.stream})"
+
+
+# --- states -----------------------------------------------------------------------------------------------------------
+
+
+def aggregates_of(service: str) -> dict[str, Aggregate[Any, Any, Any]]:
+    """By kind, with the machinery's own."""
+    return {each.kind: each for each in (submissions, *(feature.aggregate for feature in load(service).features))}
+
+
+def _folds(rows: Rows) -> Iterator[tuple[Stream, tuple[Aggregate[Any, Any, Any], Any, Sequence[StoredEvent]]]]:
+    aggregates = aggregates_of(rows.service)
+    for stream, events in rows.streams().items():
+        aggregate = aggregates[stream[1]]
+        yield stream, (aggregate, refold(aggregate, events), events)
+
+
+def _states(rows: Rows, folds: Mapping[Stream, Any]) -> Iterator[str]:
+    found = {(row["tenant"], row["kind"], row["id"]): row for row in rows.states}
+    for stream in found.keys() ^ folds.keys():
+        yield f"{stream[1]} {stream[2]}: {'a state without events' if stream in found else 'events without a state'}"
+    for stream in found.keys() & folds.keys():
+        aggregate, state, events = folds[stream]
+        wanted = {
+            "version": len(events),
+            "public_version": sum(event.public_body is not None for event in events),
+            "shape": aggregate.shape,
+            "state": json.loads(to_json(state)),
+            "deadline": aggregate.deadline(state),
+        }
+        row = {**found[stream], "state": json.loads(found[stream]["state"])}
+        differing = [name for name, value in wanted.items() if row[name] != value]
+        if differing:
+            yield f"{stream[1]} {stream[2]}: {', '.join(differing)} of the state row is not what its events say"
+
+
+def _claims(rows: Rows, folds: Mapping[Stream, Any]) -> Iterable[str]:
+    held = {(row["tenant"], row["key"], row["stream"]) for row in rows.claims}
+    wanted = {
+        (tenant, key, stream)
+        for (tenant, _, stream), (aggregate, state, _) in folds.items()
+        for key in aggregate.claims(state)
+    }
+    return (f"claim {key} of {stream} is not what its state says" for _, key, stream in held ^ wanted)

@@ -1,0 +1,105 @@
+"""The set is as large as was promised, and a run that proves less than it should does not pass."""
+
+import argparse
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kinds import FAULTS, Kind, Needs, all_kinds
+from rounds import Round, Sum, batches
+from run import _exit_code, _hits
+from verdict import Verdict
+
+RUN = Path(__file__).with_name("run.py")
+WINDOWS = ("w1", "w2", "w3", "w4", "w5", "w6", "w7a", "w7b", "w8", "w9")
+RARE = {"power", "space", "restored", "servers", "messages", "poison", "releases"}
+"""Modules with kinds of which five rounds, or fewer, were asked for."""
+
+
+def test_every_window_has_a_kind() -> None:
+    names = {kind.name.split("-")[0] for kind in all_kinds()}
+    assert names >= set(WINDOWS)
+
+
+def test_every_kind_says_what_it_does() -> None:
+    for kind in all_kinds():
+        assert kind.says
+        assert kind.name == kind.name.lower().replace(" ", "-")
+
+
+def test_processes_and_connections_have_twenty_rounds_and_all_else_five() -> None:
+    for file in FAULTS.glob("[a-z]*.py"):
+        module = __import__(f"faults.{file.stem}", fromlist=["KINDS"])
+        for kind in module.KINDS:
+            least = 5 if file.stem in RARE else 20
+            assert kind.rounds >= least or kind.name.startswith("thousand-"), kind.name
+
+
+# --- what a sum is worth ----------------------------------------------------------------------------------------------
+
+
+def struck(**more: Any) -> Round:
+    return Round("a-kind", 1, **{"hit": True, "acknowledged": 10, "ready_s": 1.0, "quiet_s": 2.0, **more})
+
+
+def test_rounds_that_met_no_work_do_not_count() -> None:
+    total = Sum("a-kind", wanted=2)
+    total.add(struck())
+    total.add(struck(hit=False, missed="nothing under way", quiet_s=9.0))
+    assert (total.rounds, total.hits, total.passed, total.recovery_s) == (2, 1, False, 2.0)
+    total.add(struck(quiet_s=3.0))
+    assert (total.hits, total.passed, total.recovery_s) == (2, True, 3.0)
+
+
+@pytest.mark.parametrize("what", ["lost", "duplicated", "phantom", "wrong"])
+def test_one_broken_promise_is_enough(what: str) -> None:
+    total = Sum("a-kind", wanted=1)
+    total.add(struck(verdict=Verdict(**{what: ["this"]})))
+    assert not total.passed
+    assert f"{what}: this" in total.as_json()["broken"][0]
+    assert total.as_json().get(what, 1) == 1
+
+
+@pytest.mark.parametrize(
+    ("sums", "code"),
+    [
+        ([{"passed": True}], 0),
+        ([{"passed": True}, {"passed": False}], 1),
+        ([{"passed": True}, {"passed": False, "impossible": "no loop devices"}], 3),
+        ([{"passed": False}, {"passed": False, "impossible": "no loop devices"}], 1),
+        ([{"passed": False, "impossible": "no loop devices", "broken": ["round 1: lost"]}], 1),
+    ],
+)
+def test_the_exit_code_tells(sums: list[dict[str, Any]], code: int) -> None:
+    assert _exit_code(sums) == code
+
+
+# --- what is run ------------------------------------------------------------------------------------------------------
+
+
+def kind(name: str, **more: Any) -> Kind:
+    return Kind(name=name, says="Nothing.", strike=lambda _arena, _chance: None, **more)
+
+
+def test_kinds_with_the_same_needs_share_a_stack_for_so_many_rounds() -> None:
+    here, there = kind("here"), kind("there", needs=Needs(proxies=True))
+    parts = batches([here, there, replace(here, name="again")], lambda _: 10, most=20)
+    assert [[each.name for each in part] for part in parts] == [["here", "again"], ["there"]]
+    assert len(batches([here, replace(here, name="again")], lambda _: 11, most=20)) == 2
+
+
+def test_the_number_of_rounds() -> None:
+    rare = kind("rare", rounds=5, short=0)
+    assert _hits(rare, argparse.Namespace(short=False, rounds=None)) == 5
+    assert _hits(rare, argparse.Namespace(short=True, rounds=None)) == 0
+    assert _hits(rare, argparse.Namespace(short=True, rounds=7)) == 0
+    assert _hits(rare, argparse.Namespace(short=False, rounds=7)) == 7
+
+
+def test_a_name_that_no_kind_has_is_refused() -> None:
+    asked = subprocess.run([sys.executable, RUN, "--kind", "nonsense"], capture_output=True, text=True, check=False)
+    assert asked.returncode == 2
+    assert "--list shows them" in asked.stderr
