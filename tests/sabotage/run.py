@@ -25,6 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 
+from stack.copies import Change, Copy
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PATIENCE = 120.0
@@ -33,34 +35,21 @@ AT_ONCE = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Promise:
+class Promise(Change):
     """A sentence of the design, the test that shows it, and one line that breaks it."""
 
     sentence: str
     section: str
     test: str
-    file: str
-    old: str
-    new: str
     short: bool = False
 
-    def broken(self, text: str) -> str:
-        """The file with the sabotage in it."""
-        if text.count(self.old) != 1:
-            raise ValueError(f"{self.file} has {text.count(self.old)} times: {self.old}")
-        return text.replace(self.old, self.new)
 
-
-@dataclass(frozen=True)
-class Copy:
-    """The sources, in a folder of their own."""
-
-    folder: Path
+class Workshop(Copy):
+    """A copy with its tests, in which one line is broken after the other."""
 
     def test(self, *tests: str, seconds: float = PATIENCE) -> tuple[bool, str]:
         """(passed, what pytest said). A run in which nothing failed and nothing passed is an error."""
-        sources = [*self.folder.glob("libs/*/src"), *self.folder.glob("services/*/src")]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sources)), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**os.environ, **self.environment, "PYTHONDONTWRITEBYTECODE": "1"}
         command = [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "-p", "no:schemathesis", *tests]
         ran = subprocess.run(
             command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=seconds, check=False
@@ -74,7 +63,7 @@ class Copy:
         """The sources with one line broken."""
         path = self.folder / promise.file
         whole = path.read_text()
-        path.write_text(promise.broken(whole))
+        path.write_text(promise.made_in(whole))
         try:
             yield
         finally:
@@ -93,13 +82,13 @@ def sources() -> list[str]:
     return subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
-def copy_to(folder: Path) -> Copy:
-    """A copy of the sources as they are now."""
+def workshop(folder: Path) -> Workshop:
+    """A copy of everything as it is now."""
     for name in sources():
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
-    return Copy(folder)
+    return Workshop(folder)
 
 
 def render(page: dict[str, str], promises: Sequence[Promise]) -> str:
@@ -127,9 +116,9 @@ def run(promises: Sequence[Promise]) -> int:
     """Break each promise in turn; the number of those that nobody noticed."""
     started, unnoticed = time.monotonic(), 0
     with tempfile.TemporaryDirectory(prefix="closeloop-sabotage-") as folder:
-        copies: Queue[Copy] = Queue()
+        copies: Queue[Workshop] = Queue()
         for number in range(AT_ONCE):
-            copies.put(copy_to(Path(folder) / str(number)))
+            copies.put(workshop(Path(folder) / str(number)))
         if not _all_hold(copies.queue[0], promises):
             return len(promises)
 
@@ -153,7 +142,7 @@ def run(promises: Sequence[Promise]) -> int:
     return unnoticed
 
 
-def _all_hold(copy: Copy, promises: Sequence[Promise]) -> bool:
+def _all_hold(copy: Workshop, promises: Sequence[Promise]) -> bool:
     tests = sorted({promise.test for promise in promises})
     print(f"{len(tests)} tests on the untouched sources ...", flush=True)
     passed, said = copy.test("-n", str(AT_ONCE), *tests, seconds=PATIENCE_FOR_ALL)

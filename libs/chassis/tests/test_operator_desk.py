@@ -2,7 +2,7 @@
 
 import pytest
 
-from chassis.operator_desk import _printable
+from chassis.operator_desk import printable
 
 
 @pytest.mark.parametrize(
@@ -10,4 +10,4 @@ from chassis.operator_desk import _printable
     [("a\x1b[2Jb", r"a\x1b[2Jb"), ("a\r\nb", r"a\r\nb"), ("a\x9bb", r"a\x9bb"), ("Prüfung: 'ü' ", "Prüfung: 'ü' ")],
 )
 def test_a_dead_letter_cannot_command_the_terminal(written: str, shown: str) -> None:
-    assert _printable(written) == shown
+    assert printable(written) == shown

@@ -22,7 +22,7 @@ from events.kernel import Actor, Aggregate, Given, event, value
 from events.store.database import Database
 from events.store.port import Append, NewEvent, Origin
 from events.store.postgres import PostgresStore
-from events.store.schema import create_core
+from events.store.schema import create_latest
 from events.store.writer import Writer
 from stack.postgres import Postgres, plain_url
 
@@ -92,7 +92,7 @@ async def rate(*steps: Step) -> float:
 async def measure(url: str, clients: int) -> None:
     db = Database.at(url)
     async with db.writes.connect() as connection:
-        await connection.run_sync(create_core)
+        await connection.run_sync(create_latest)
         await connection.exec_driver_sql("CREATE TABLE plain (id uuid PRIMARY KEY, body text NOT NULL)")
     sessions = [await asyncpg.connect(plain_url(url)) for _ in range(clients)]
 

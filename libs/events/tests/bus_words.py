@@ -14,11 +14,14 @@ from sqlalchemy import text
 from toy_jar import Filled, Jar, Put, jars, react
 
 from events.bus.envelope import MESSAGE_ID, VERSION
+from events.bus.nats import NatsBroker
 from events.bus.relay import RelaySettings
 from events.bus.runtime import Bus, BusSettings
 from events.handling import Handler, Instruction
 from events.kernel import Actor, React, derived_id
 from events.store.database import Database
+from events.store.incoming import PostgresIncoming
+from events.store.outgoing import PostgresOutgoing
 from events.store.port import Origin
 
 TENANT = "meridian"
@@ -48,7 +51,15 @@ class World:
     url: str
 
     def bus(self, *ears: Ear, service: str = "toy", settings: BusSettings = QUICK) -> Bus:
-        return Bus(self.db, self.handler, service, ears or (Ear(),), self.url, settings)
+        return Bus(
+            self.handler,
+            service,
+            ears or (Ear(),),
+            broker=NatsBroker(self.url, f"closeloop-{service}"),
+            incoming=PostgresIncoming(self.db),
+            outgoing=PostgresOutgoing(self.db),
+            settings=settings,
+        )
 
     async def fill(self, jar: UUID, things: int = 2, tenant: str = TENANT) -> None:
         await self.handler.handle(

@@ -10,11 +10,15 @@ from uuid import UUID, uuid4
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from later_jar import later
 from making import an_append, ask
 from toy_jar import Label, Put, jars
 
 from events.handling import Handler, Held, Instruction
+from events.rebuilding import Rebuild
+from events.refolder import Refolder
 from events.store.database import Database
+from events.store.folds import Folds
 from events.store.port import Recorded, Unavailable
 from events.store.postgres import PostgresStore
 from events.store.writer import Writer
@@ -68,6 +72,16 @@ async def with_handler(store: PostgresStore, task: str, argument: str) -> None:
     await writer.stop()
 
 
+async def refold(db: Database) -> None:
+    """Fold every jar anew, as a later release whose things count twice."""
+    await Refolder(Folds(db), [later]).look()
+
+
+async def rebuild(db: Database) -> None:
+    """Fold every jar anew, as an operator asks for it."""
+    await Rebuild(Folds(db), {"jar": jars}, longest_command=0.05).run()
+
+
 async def main(url: str, task: str, argument: str = "") -> None:
     db = Database.at(url)
     store = PostgresStore(db)
@@ -76,6 +90,10 @@ async def main(url: str, task: str, argument: str = "") -> None:
             await append_for_ever(store)
         case "append-once":
             await append_once(store, argument)
+        case "rebuild":
+            await rebuild(db)
+        case "refold":
+            await refold(db)
         case _:
             await with_handler(store, task, argument)
     await db.close()

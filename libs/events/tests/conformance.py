@@ -264,6 +264,8 @@ class StoreConformance:
         )
         assert [due.stream for due in await store.due(10)] == [late, later]
         assert [due.stream for due in await store.due(1)] == [late]
+        assert [due.stream for due in await store.due(9, {"jar": 1})] == [late, later]
+        assert await store.due(9, {"jar": 0}) == await store.due(9, {"pot": 1}) == []
 
     async def test_a_parked_deadline_rests_until_its_stream_moves_on(self, store: Store) -> None:
         stream = uuid4()

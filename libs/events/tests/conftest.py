@@ -8,19 +8,21 @@ from toy_jar import jars
 
 from events.handling import Handler
 from events.store.database import Database
+from events.store.folds import Folds
 from events.store.postgres import PostgresStore
-from events.store.schema import create_core
+from events.store.schema import create_latest
 from events.store.writer import Writer
 from stack.postgres import plain_url
 
-pytest.register_assert_rewrite("conformance", "making")
+SHARED = ("broker_conformance", "conformance", "incoming_conformance", "outgoing_conformance")
+pytest.register_assert_rewrite(*SHARED, "making")
 
 
 @pytest.fixture
 async def db(database: str) -> AsyncIterator[Database]:
     db = Database.at(database)
     async with db.writes.connect() as connection:
-        await connection.run_sync(create_core)
+        await connection.run_sync(create_latest)
     yield db
     await db.close()
 
@@ -36,6 +38,11 @@ async def sql(db: Database, database: str) -> AsyncIterator[asyncpg.Connection]:
 @pytest.fixture
 def store(db: Database) -> PostgresStore:
     return PostgresStore(db)
+
+
+@pytest.fixture
+def folds(db: Database) -> Folds:
+    return Folds(db)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from making import a_row, an_append
 from processes import client, lines, until
 
 from events.store.database import Database
-from events.store.port import Recorded, Unavailable
-from events.store.postgres import PostgresStore, Unstorable
+from events.store.port import Recorded, Unavailable, Unstorable
+from events.store.postgres import PostgresStore
 
 Session = asyncpg.Connection
 

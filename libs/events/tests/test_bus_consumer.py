@@ -23,15 +23,16 @@ from bus_words import (
     until_complains,
     until_well,
 )
-from toy_jar import Put, jars
+from toy_jar import Filled, Put, jars
 
 from events.bus.dead_letters import DeadLetters
 from events.bus.port import Message
 from events.failpoints import Failpoint, FailpointHit
 from events.handling import Handler
-from events.kernel import News, Reaction, Refused, derived_id
+from events.kernel import CONTRACTS, News, Reaction, Refused, derived_id
+from events.store.bus_port import Early
 from events.store.database import Database
-from events.store.incoming import Early
+from events.store.incoming import PostgresIncoming
 from events.store.port import Unavailable
 from stack.nats import Nats
 
@@ -75,7 +76,7 @@ async def parked(world: World) -> int:
 
 
 def letters_of(world: World, ear: Ear | None = None) -> DeadLetters:
-    return DeadLetters("toy", world.db, world.handler, [ear or Ear()])
+    return DeadLetters("toy", PostgresIncoming(world.db), world.handler, [ear or Ear()])
 
 
 def recording(order: list[tuple[Any, int]]) -> Ear:
@@ -181,6 +182,24 @@ async def test_poison_is_parked_and_holds_only_its_own_stream(
         await publish(js, [filled(bad, 3)])
         await heard(world, 5)
         await until_well(bus)
+
+
+async def test_what_an_older_release_did_not_understand_is_handled_by_the_next_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While old and new serve side by side, the old one may hear what only the new one knows: that needs no hand."""
+    await made(world)
+    jar, broken = uuid4(), uuid4()
+    said = [filled(jar, 1, schema=2), filled(jar, 2), filled(broken, 1, body=b"{not json")]
+    async with world.running(world.bus()), world.jetstream() as js:
+        await publish(js, said)
+        await until(lambda: _parked(world, 2))
+    next_version = type("FilledV2", (Filled,), {"__stored_version__": 2})
+    monkeypatch.setitem(CONTRACTS, ("toy", "jar-filled", 2), next_version)
+    async with world.running(bus := world.bus()):
+        await until(lambda: _parked(world, 1))
+        await until_complains(bus, "1 dead letters are parked")
+        assert await world.mirrored(jar) == 2
 
 
 async def test_a_message_that_names_no_stream_is_parked_alone_and_once(world: World) -> None:

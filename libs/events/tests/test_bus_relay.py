@@ -2,9 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree, rmtree
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,6 +14,7 @@ from bus_words import DEAF, QUICK, STREAM, TENANT, World, clean, until, until_co
 
 from events import failpoints
 from events.bus.envelope import MESSAGE_ID, POSITION, VERSION
+from events.bus.port import Fate
 from events.bus.relay import RelaySettings
 from events.failpoints import Failpoint
 from events.handling import Handler
@@ -215,6 +218,46 @@ async def test_a_stream_that_is_lost_is_published_again(own_world: tuple[World, 
 
         await until(all_there)
     assert await positions(world) == list(range(1, 12))
+
+
+async def test_a_stream_is_compared_before_anything_is_published_to_it(
+    own_world: tuple[World, Nats], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A publish was about to begin when NATS came back with older data: it would hide that something is gone."""
+    world, server = own_world
+    jetstream, older = server.folder / "jetstream", tmp_path / "older"
+    async with world.running(bus := world.bus(DEAF)):
+        await world.fill(uuid4())
+        await at(world, 1)
+        server.kill()
+        copytree(jetstream, older)
+        server.start()
+        await world.fill(uuid4())
+        await at(world, 2)
+        publish, about_to, go = bus._broker.publish, asyncio.Event(), asyncio.Event()
+
+        async def hesitate(*about: Any, **more: Any) -> Sequence[Fate]:
+            about_to.set()
+            await go.wait()
+            return await publish(*about, **more)
+
+        monkeypatch.setattr(bus._broker, "publish", hesitate)
+        await world.fill(uuid4())
+        await about_to.wait()
+        server.kill()
+        rmtree(jetstream)
+        copytree(older, jetstream)
+        before = bus._broker.connections
+        server.start()
+
+        async def connected_again() -> bool:
+            return bus._broker.connected and bus._broker.connections > before
+
+        await until(connected_again)
+        go.set()
+        await at(world, 3)
+        await until_well(bus)
+    assert await positions(world) == [1, 2, 3]
 
 
 async def test_a_stream_that_lost_its_end_is_filled_up(world: World) -> None:

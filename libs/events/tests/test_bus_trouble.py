@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from bus_words import World, clean, until, until_complains, until_well
+from bus_words import World, clean, filled, publish, until, until_complains, until_well
 
+from events.bus.port import Message
+from events.bus.reacting import Reactor, Transient
 from events.handling import Handler
 from events.store.database import Database
 from stack.nats import Nats
@@ -53,3 +55,30 @@ async def test_a_relay_that_cannot_lead_tries_once_a_second_however_much_is_appe
         await asyncio.sleep(0.01)
     await bus.stop()
     assert 1 <= tries <= 4
+
+
+async def test_what_somebody_else_has_handled_by_now_is_no_trouble_any_more(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that waited failed when its turn came, and the sweep took it up: nothing is left to complain about."""
+    handle, failed = Reactor.handle, False
+
+    async def fail_once(self: Reactor, source: str, message: Message) -> None:
+        nonlocal failed
+        if message.headers["closeloop-public-version"] == "2" and not failed:
+            failed = True
+            raise Transient("the database did not answer")
+        await handle(self, source, message)
+
+    monkeypatch.setattr(Reactor, "handle", fail_once)
+    async with world.running(bus := world.bus()), world.jetstream() as js:
+        await until_well(bus)
+        await publish(js, [filled(jar := uuid4(), 2)])
+        await asyncio.sleep(0.5)
+        await publish(js, [filled(jar, 1)])
+
+        async def mirrored() -> bool:
+            return failed and await world.mirrored(jar) == 2
+
+        await until(mirrored)
+        await until_well(bus, 5.0)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import asyncpg
+import pytest
 from making import ask
 from test_conflicts import raced
 from toy_jar import Nothing, Put, Rang, Wind, jars
@@ -109,6 +110,24 @@ async def test_a_deadline_that_does_not_move_on_is_parked_until_its_version_or_s
 
     await sql.execute("UPDATE states SET shape = 0")
     assert len(await store.due(10)) == 1
+
+
+async def test_what_newer_code_is_to_be_told_holds_up_nobody_here(
+    store: PostgresStore, handler: Handler, sql: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does a kind that this code does not know; newer code is still told, when it comes."""
+    monkeypatch.setattr("events.scheduler.BATCH", 3)
+    for _ in range(3):
+        await handler.handle(ask(Wind(rings=RINGS), uuid4()))
+    await sql.execute("UPDATE states SET shape = 99, deadline = '2019-01-01Z'")
+    for _ in range(3):
+        await handler.handle(ask(Wind(rings=RINGS), uuid4()))
+    await sql.execute("UPDATE states SET kind = 'pot', deadline = '2019-01-01Z' WHERE shape <> 99")
+    mine, scheduler = uuid4(), Scheduler(store, handler)
+    await handler.handle(ask(Wind(rings=RINGS), mine))
+    assert await scheduler.look() == 1
+    assert (await handler.read(jars, "meridian", mine)).state.rang == tuple(sorted(RINGS))
+    assert len(await store.due(10)) == 6
 
 
 async def test_a_stuck_deadline_holds_up_no_other(store: PostgresStore, handler: Handler) -> None:

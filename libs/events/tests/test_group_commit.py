@@ -20,8 +20,8 @@ from wire import wire_to
 
 from events.handling import Handler
 from events.store.database import Database
-from events.store.port import Answer, Append, OutcomeUnknown, Recorded, Unavailable
-from events.store.postgres import PostgresStore, Unstorable
+from events.store.port import Answer, Append, OutcomeUnknown, Recorded, Unavailable, Unstorable
+from events.store.postgres import PostgresStore
 from events.store.writer import Writer
 
 Session = asyncpg.Connection

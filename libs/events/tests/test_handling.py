@@ -122,7 +122,7 @@ async def test_what_the_bus_could_not_carry_is_refused_at_once(
     handler: Handler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Once appended, it would hold back everything that this service has to say after it, to every tenant."""
-    monkeypatch.setattr("events.handling.MOST_PUBLIC_BYTES", 10)
+    monkeypatch.setattr("events.decisions.MOST_PUBLIC_BYTES", 10)
     jar = uuid4()
     with pytest.raises(Refused, match="more than 10 bytes"):
         await handler.handle(ask(Put(things=2), jar))

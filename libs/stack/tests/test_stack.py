@@ -129,6 +129,19 @@ def test_a_token_is_good_for_the_key_that_is_published(folder: Path) -> None:
     assert (folder / "identity" / "key.pem").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_child_that_succeeds_while_it_is_looked_at_has_not_failed(tmp_path: Path) -> None:
+    child = Child("swift", [sys.executable, "-c", ""], tmp_path / "log")
+    child.start()
+
+    def looked_just_before_the_end() -> bool:
+        seen = child.exit_code
+        assert child.process
+        child.process.wait(10)
+        return seen == 0
+
+    child.wait_until(looked_just_before_the_end, 10)
+
+
 def test_what_ends_unasked_is_started_again_and_named(tmp_path: Path) -> None:
     class EnoughError(Exception):
         pass
@@ -146,6 +159,25 @@ def test_what_ends_unasked_is_started_again_and_named(tmp_path: Path) -> None:
         Supervisor([child], say).watch()
     assert "fickle ended with code 3; starting it again in 0.5 s" in said[0]
     assert "again in 1 s" in said[1]
+
+
+def test_what_says_that_only_a_new_start_helps_is_given_one(tmp_path: Path) -> None:
+    said: list[str] = []
+    child = Child("ailing", [sys.executable, "-c", "import time; time.sleep(60)"], tmp_path / "log")
+    child.complaint = lambda: "it writes no more" if len(said) == 0 else ""
+    child.start()
+    first = child.pid
+    supervisor = Supervisor([child], said.append)
+    try:
+        supervisor.look()
+        supervisor.look()
+        assert said == ["ailing: it writes no more; starting it again"]
+        assert child.running
+        assert child.pid != first
+    finally:
+        child.stop()
+    supervisor.look()
+    assert not child.running
 
 
 def test_the_number_of_a_child_that_ended_by_itself_is_no_longer_guarded(

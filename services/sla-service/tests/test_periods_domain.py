@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.sla import BreachConfirmed, BreachWithdrawn, Metric, OutageMeasured, PeriodClosed, TargetAtRisk
-from events.kernel import Refused, Unacceptable
+from events.kernel import Refused, Unacceptable, fingerprint
 from sla_service.periods.events import Breached, BreachRestated, CameAtRisk, Finalised, Lapsed, Measured, Restated
 from sla_service.periods.state import Stage, Status
-from sla_service.samples import Incident, Outage, fingerprint, row_of
+from sla_service.samples import Incident, Outage, row_of
 from sla_service.slas.aggregate import slas
 from sla_service.slas.commands import Amend, Sign, Terminate
 from sla_service.slas.terms import AvailabilityTarget, ResolutionTarget, Side, Weekday, Window

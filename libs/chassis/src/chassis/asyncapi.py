@@ -19,7 +19,7 @@ HEADERS: dict[str, tuple[str, str]] = {
     "ce-type": ("string", "closeloop.<service>.<event>.v<N>"),
     "ce-subject": ("string", "The stream: the object that the event is about."),
     "ce-time": ("string", "When it happened, in business time."),
-    "closeloop-position": ("string", "Place in the service's log: dense, in commit order."),
+    "closeloop-position": ("string", "Place in the log: in commit order, dense but for what a restore left out."),
     "closeloop-public-version": ("string", "Counts what the stream has said in public, without gaps, from 1."),
     "closeloop-recorded-at": ("string", "When it was recorded, by the database's clock."),
     "closeloop-correlation": ("string", "The request that set all of it off."),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from chassis.metrics import Metrics
 from chassis.migrations import revision_of
 from events.bus.runtime import Bus
+from events.refolder import Refolder
 from events.scheduler import Scheduler
 from events.store.database import Database
 from events.store.port import OutcomeUnknown, Unavailable
@@ -22,6 +23,7 @@ class Health:
     database: Database
     writer: Writer
     scheduler: Scheduler
+    refolder: Refolder
     metrics: Metrics
     wanted_revision: str | None
     bus: Bus | None
@@ -41,6 +43,7 @@ class Health:
         else:
             if revision is None or (self.wanted_revision and revision < self.wanted_revision):
                 reasons.append(f"the database is at revision {revision}, this code needs {self.wanted_revision}")
+        reasons += self.refolder.unready()
         self.metrics.ready.set(not reasons)
         return reasons
 
@@ -55,7 +58,7 @@ class Health:
             found.append(f"no deadline was looked at for {self.scheduler.silent_for:.0f} s")
         if self.scheduler.parked:
             found.append(f"{self.scheduler.parked} deadlines are parked: they did not move on when they were due")
-        return found
+        return found + self.refolder.complaints()
 
     def measure(self) -> None:
         """Bring the gauges up to date."""
@@ -63,11 +66,15 @@ class Health:
         of.degraded.set(len(self.degraded()))
         of.scheduler_silence.set(self.scheduler.silent_for)
         of.deadlines_parked.set(self.scheduler.parked)
+        of.states_stuck.set(self.refolder.stuck)
+        for kind, rows in self.refolder.older.items():
+            of.states_older.labels(kind).set(rows)
         of.commands_waiting.set(self.writer.waiting)
         if self.bus:
             status = self.bus.status()
             of.bus_connected.set(status.connected)
             of.relay_leads.set(status.leads)
+            of.relay_halted.set(status.halted)
             of.relay_lag.set(status.lag)
             of.relay_oldest.set(status.oldest_unpublished)
             of.dead_letters.set(status.parked)

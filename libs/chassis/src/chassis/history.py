@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic_core import from_json
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, text
 from starlette.responses import Response
 
 from chassis.calls import Call
@@ -13,13 +13,15 @@ from chassis.endpoints import Endpoint
 from chassis.paging import LIMIT, bad_cursor, decode_cursor, encode_cursor, limit_of, page
 from chassis.queries import ask
 from chassis.representation import dumped, list_type
-from events.codec import digest
-from events.handling import metadata_of
-from events.kernel import value
+from events.codec import codec_of, digest
+from events.decisions import metadata_of
+from events.folding import NEWER, WrittenByNewer
+from events.kernel import Aggregate, value
 from events.store import tables as t
 from events.store.database import Database
 from events.store.port import StoredEvent
 from events.store.postgres import stored_event
+from events.store.told import as_told, lost_beside
 
 AFTER = {"type": "integer", "minimum": 0, "default": 0, "description": "The last position that you have."}
 
@@ -71,8 +73,17 @@ class Announcement:
     data: dict[str, Any]
 
 
-async def entries(database: Database, call: Call, kind: str, stream: UUID) -> tuple[list[Entry], str]:
+FEED = text(f"""
+    SELECT {t.columns_of(t.events, "e")}, {lost_beside("e")} FROM events e
+    WHERE e.tenant = :tenant AND e.public_body IS NOT NULL AND e.position > :after ORDER BY e.position LIMIT :limit
+""")  # noqa: S608
+
+
+async def entries(
+    database: Database, call: Call, aggregate: Aggregate[Any, Any, Any], stream: UUID
+) -> tuple[list[Entry], str]:
     """One page of an object's history, oldest first, and the cursor to the next."""
+    kind = aggregate.kind
     scope = digest(f"{call.tenant} {kind} {stream}")[:16]
     limit, after = limit_of(call), _version_in(call.request.query_params.get("cursor"), scope)
     e = t.events.c
@@ -80,6 +91,8 @@ async def entries(database: Database, call: Call, kind: str, stream: UUID) -> tu
         database, limit + 1, e.version, e.tenant == call.tenant, e.kind == kind, e.stream == stream, e.version > after
     )
     shown = found[:limit]
+    if not all(codec_of(aggregate).knows(each.type, each.schema) for each in shown):
+        raise WrittenByNewer(NEWER)
     return [_entry(each) for each in shown], encode_cursor([scope, shown[-1].version]) if len(found) > limit else ""
 
 
@@ -88,10 +101,8 @@ def feed(database: Database) -> Endpoint:
 
     async def serve(call: Call) -> Response:
         limit, after = limit_of(call), call.whole_number("after", 0, 0, 2**63 - 1)
-        e = t.events.c
-        found = await _events(
-            database, limit + 1, e.position, e.tenant == call.tenant, e.public_body.is_not(None), e.position > after
-        )
+        rows = await ask(database.reads, FEED, {"tenant": call.tenant, "after": after, "limit": limit + 1})
+        found = [as_told(stored_event(row), row) for row in rows]
         shown = found[:limit]
         following = str(shown[-1].position) if len(found) > limit else ""
         return page(call, [dumped(_announcement(each)) for each in shown], following, "after")

@@ -1,9 +1,8 @@
 """Serves what a service declares: each act, each object, each list and history, and each fan-out, all in one way."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,13 +28,13 @@ from chassis.representation import (
     state_hints,
     type_of,
 )
-from chassis.routes import Act, FanOut, Order, Routes, Service
-from chassis.submissions import Submit, submissions
+from chassis.routes import Act, FanOut, Routes, Service
+from chassis.submissions import Submitted, carry_out, never_undone
 from events.handling import Handler, Instruction, Stale
-from events.kernel import Found, Given, derived_id
+from events.kernel import Found, derived_id
 from events.store import tables as t
 from events.store.database import Database
-from events.store.port import Origin, OutcomeUnknown, Recorded, Unavailable
+from events.store.port import Origin, Recorded
 from events.store.postgres import PostgresStore
 
 AS_OF = {"type": "string", "format": "date-time", "description": "As it was recorded at this instant."}
@@ -151,7 +150,7 @@ class Objects:
 
     async def _answer(self, call: Call, recorded: Recorded) -> Response:
         """The object at the version that the command made: the same for every repetition."""
-        with _never_undone():
+        with never_undone():
             found = await self.machinery.handler.read(
                 self.routes.aggregate, call.tenant, recorded.stream, version=recorded.version
             )
@@ -183,43 +182,24 @@ class Objects:
         )
 
     async def _perform_all(self, call: Call, fan_out: FanOut) -> Response:
-        """All are decided before the first is appended; a repetition finishes what is left."""
         call.require_json()
         id = call.command_id()
         body = await call.body(fan_out.body, too_long_is=413)
-        handler = self.machinery.handler
-        await handler.rehearse(_submission(call, body, id))
-        if answered := await self._answered(call, id):
-            return answered
-        facts = await handler.gather_facts(call.tenant, fan_out.needs(body.value, call.tenant))
-        now = (await handler.now()).astimezone(UTC)
-        given = Given(tenant=call.tenant, stream=id, command=id, at=now, by=call.caller.actor, facts=facts)
-        orders = fan_out.orders(body.value, given)
-        instructions = [_instruction(call, body, id, order) for order in orders]
-        for each in instructions:
-            await handler.rehearse(each)
-        keys = tuple(order.key for order in orders)
-        await handler.handle(_submission(call, body, id, keys))
-        with _never_undone():
-            recorded = [await handler.handle(each) for each in instructions]
-        return self._all_done(keys, recorded)
-
-    async def _answered(self, call: Call, id: UUID) -> Response | None:
-        """The first answer, when every order of this submission was carried out already."""
-        handler = self.machinery.handler
-        made = await handler.read(submissions, call.tenant, id)
-        outcomes = [await handler.outcome(call.tenant, derived_id(id, key)) for key in made.state.orders]
-        recorded = [each for each in outcomes if each]
-        if not made.version or len(recorded) < len(outcomes):
-            return None
-        return self._all_done(made.state.orders, recorded)
-
-    def _all_done(self, keys: Sequence[str], recorded: Sequence[Recorded]) -> Response:
-        results = tuple(
-            Done(order=key, kind=each.kind, id=each.stream, version=each.version)
-            for key, each in zip(keys, recorded, strict=True)
+        submitted = Submitted(
+            tenant=call.tenant,
+            id=id,
+            body=body.value,
+            by=call.caller.actor,
+            fingerprint=call.fingerprint(body),
+            correlation=call.exchange.correlation,
         )
-        last = max(recorded, key=lambda each: each.position, default=None)
+        return self._all_done(await carry_out(self.machinery.handler, fan_out, submitted))
+
+    def _all_done(self, recorded: Mapping[str, Recorded]) -> Response:
+        results = tuple(
+            Done(order=key, kind=each.kind, id=each.stream, version=each.version) for key, each in recorded.items()
+        )
+        last = max(recorded.values(), key=lambda each: each.position, default=None)
         return as_json(dumped(AllDone(results=results)), headers=self._position(last) if last else {})
 
     # --- reading ---
@@ -303,38 +283,12 @@ class Objects:
 
     async def _show_history(self, call: Call) -> Response:
         aggregate, stream = self.routes.aggregate, self._stream(call)
-        entries, cursor = await history.entries(self.machinery.database, call, aggregate.kind, stream)
+        loaded = await self.machinery.store.load(call.tenant, aggregate.kind, stream, None)
+        self.machinery.handler.require_known(aggregate, loaded)
+        entries, cursor = await history.entries(self.machinery.database, call, aggregate, stream)
         if not entries and "cursor" not in call.request.query_params:
             self._require(0)
         return page(call, [dumped(each) for each in entries], cursor)
-
-
-@contextmanager
-def _never_undone() -> Iterator[None]:
-    """Something has been appended: what cannot be done now must not be told as "nothing was done"."""
-    try:
-        yield
-    except Unavailable as reason:
-        raise OutcomeUnknown(str(reason)) from reason
-
-
-def _instruction(call: Call, body: Body, id: UUID, order: Order) -> Instruction:
-    return Instruction(
-        aggregate=order.aggregate,
-        tenant=call.tenant,
-        stream=order.stream,
-        command=order.command,
-        id=derived_id(id, order.key),
-        origin=Origin.HTTP,
-        by=call.caller.actor,
-        fingerprint=call.fingerprint(body),
-        correlation=call.exchange.correlation,
-    )
-
-
-def _submission(call: Call, body: Body, id: UUID, orders: tuple[str, ...] = ()) -> Instruction:
-    command = Submit(orders=orders)
-    return _instruction(call, body, id, Order(aggregate=submissions, stream=id, command=command, key="submission"))
 
 
 def _operation_id(verb: str, noun: str) -> str:

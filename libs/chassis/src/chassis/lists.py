@@ -1,6 +1,7 @@
 """Lists: declared filters and sort keys as one keyset query over `states`, page by page, never by offset.
 
-A row of an older shape is found by the fields that it has, and shown folded anew.
+A row of an older shape is found by the fields that it has, and shown folded anew. Where the declared fields have
+changed, nothing is listed before every row has them.
 """
 
 import json
@@ -126,6 +127,7 @@ async def found_page(
     database: Database, handler: Handler, routes: Routes, asked: Question
 ) -> tuple[list[Found[Any]], str]:
     """One page, and the cursor to the next one (empty: there is none)."""
+    handler.require_complete(routes.aggregate)
     rows = await ask(database.reads, *statement(asked))
     shown = rows[: asked.limit]
     found = [await _found(handler, routes, asked.tenant, row) for row in shown]

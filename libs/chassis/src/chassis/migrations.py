@@ -1,22 +1,37 @@
-"""Alembic for one service's database: once, under a lock, from the migrations in the service's own folder."""
+"""Alembic for one service's database: once, under a lock, from the migrations in the service's own folder.
+
+Replicas serve meanwhile, older ones too: a migration waits for a table only briefly, then lets others pass, and builds
+indexes concurrently (`build_index`).
+"""
 
 import asyncio
 import hashlib
 import importlib.util
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+from sqlalchemy.util import await_only
 
 from chassis.queries import ask
+from events.failpoints import failpoint
 from events.store.database import Database
 from events.store.port import OutcomeUnknown, Unavailable
 
 _WAIT_SECONDS = 60
 _LOCK = int.from_bytes(hashlib.sha256(b"closeloop migrations").digest()[:8], signed=True)
+_LOCK_TIMEOUT = "500ms"
+"""Well below that of requests: they queue behind whoever waits for a whole table."""
+_TRIES = 100
+_GIVE_WAY_SECONDS = 0.5
+_IN_THE_WAY = ("55P03", "40P01")
+"""Somebody else holds the table; a deadlock with somebody else."""
 
 
 class MigrationsMissing(Exception):
@@ -59,10 +74,14 @@ async def revision_of(database: Database) -> str | None:
 
 
 async def migrate(url: str, folder: Path, to: str = "head") -> None:
-    """Bring a database up. Several may try at once: one does it, the others wait and find it done."""
+    """Bring a database up. Several may try at once: one does it, the others wait and find it done.
+
+    A database that newer code has migrated further is left as it is: it serves this code, too.
+    """
     if to == "head" and await _is_current(url, folder):
         return
-    engine = create_async_engine(url, poolclass=NullPool, connect_args={"server_settings": {"timezone": "UTC"}})
+    settings = {"timezone": "UTC", "lock_timeout": _LOCK_TIMEOUT, "application_name": "closeloop migration"}
+    engine = create_async_engine(url, poolclass=NullPool, connect_args={"server_settings": settings})
     try:
         async with engine.connect() as connection:
             await connection.run_sync(lambda sync: _upgrade(sync, folder, to))
@@ -76,11 +95,16 @@ async def _is_current(url: str, folder: Path) -> bool:
     try:
         for _ in range(_WAIT_SECONDS):
             with suppress(Unavailable, OutcomeUnknown):
-                return await revision_of(database) == head_of(folder)
+                return _serves(await revision_of(database), folder)
             await asyncio.sleep(1)
         raise DatabaseMissing(f"the database did not answer for {_WAIT_SECONDS} s; is CLOSELOOP_DATABASE_URL right?")
     finally:
         await database.close()
+
+
+def _serves(revision: str | None, folder: Path) -> bool:
+    """Whether a database at this revision is all that this code needs, or more."""
+    return revision is not None and revision >= (head_of(folder) or "")
 
 
 def _upgrade(connection: Connection, folder: Path, to: str) -> None:
@@ -92,14 +116,44 @@ def _upgrade(connection: Connection, folder: Path, to: str) -> None:
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
-    connection.commit()
+    with _alone(connection):
+        for left in reversed(range(_TRIES)):
+            if to == "head" and _serves(_revision(connection), folder):
+                return  # done by another replica in the meantime, or more than that
+            try:
+                command.upgrade(config, to)
+                return
+            except DBAPIError as error:
+                if left == 0 or getattr(error.orig, "sqlstate", None) not in _IN_THE_WAY:
+                    raise
+            connection.rollback()
+            await_only(asyncio.sleep(_GIVE_WAY_SECONDS))
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """One replica migrates at a time. The others ask again and again, each time in a transaction of its own: one that
+    stayed and waited would hold up concurrent index builds, which wait for every transaction under way.
+    """
+    while not _scalar(connection, "SELECT pg_try_advisory_lock(:lock)", lock=_LOCK):
+        await_only(asyncio.sleep(_GIVE_WAY_SECONDS))
     try:
-        command.upgrade(config, to)
+        yield
     finally:
-        connection.rollback()
-        connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
-        connection.commit()
+        with suppress(DBAPIError):  # a connection that is lost holds no lock either
+            connection.rollback()
+            _scalar(connection, "SELECT pg_advisory_unlock(:lock)", lock=_LOCK)
+
+
+def _revision(connection: Connection) -> str | None:
+    migrated = _scalar(connection, "SELECT to_regclass('alembic_version') IS NOT NULL")
+    return _scalar(connection, "SELECT max(version_num) FROM alembic_version") if migrated else None
+
+
+def _scalar(connection: Connection, sql: str, **parameters: Any) -> Any:
+    found = connection.scalar(text(sql), parameters)
+    connection.commit()
+    return found
 
 
 def run_env() -> None:
@@ -107,9 +161,45 @@ def run_env() -> None:
     from alembic import context
 
     connection: Connection = context.config.attributes["connection"]
-    context.configure(connection=connection, transaction_per_migration=True, target_metadata=None)
+    context.configure(
+        connection=connection,
+        transaction_per_migration=True,
+        target_metadata=None,
+        on_version_apply=lambda **_: await_only(failpoint("W10")),
+    )
     with context.begin_transaction():
         context.run_migrations()
+
+
+def build_index(name: str, on: str) -> None:
+    """For migrations: an index on a table that is in use; `on` is what follows ON.
+
+    One that a crash left half built is built anew. Give it a migration of its own: after a crash all of that is done
+    again.
+    """
+    invalid = "SELECT count(*) FROM pg_index WHERE NOT indisvalid AND indexrelid = to_regclass(:name)"
+    with _unhurried() as connection:
+        if connection.scalar(text(invalid), {"name": name}):
+            connection.execute(text(f"DROP INDEX CONCURRENTLY {name}"))
+        connection.execute(text(f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {on}"))
+
+
+def drop_index(name: str) -> None:
+    """For migrations: an index that nobody needs any more, on a table that is in use."""
+    with _unhurried() as connection:
+        connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"))
+
+
+@contextmanager
+def _unhurried() -> Iterator[Connection]:
+    """Outside any transaction, and without a limit to waiting: for what locks nobody out while it waits."""
+    from alembic import op
+
+    with op.get_context().autocommit_block():
+        connection = op.get_bind()
+        connection.execute(text("SET lock_timeout = 0"))
+        yield connection
+        connection.execute(text(f"SET lock_timeout = '{_LOCK_TIMEOUT}'"))
 
 
 def migrate_now(url: str, folder: Path) -> None:

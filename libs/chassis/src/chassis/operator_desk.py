@@ -9,8 +9,9 @@ from chassis.routes import Service
 from chassis.settings import Settings
 from events.bus.dead_letters import DeadLetters
 from events.handling import Handler
+from events.store.bus_port import Letter
 from events.store.database import Database
-from events.store.incoming import Letter
+from events.store.incoming import PostgresIncoming
 from events.store.postgres import PostgresStore
 from events.store.writer import Writer
 
@@ -25,7 +26,7 @@ async def dead_letters(service: Service, settings: Settings, word: str, id: UUID
     writer.start()
     handler = Handler(store, writer, [feature.aggregate for feature in service.features])
     try:
-        desk = DeadLetters(service.name, database, handler, service.features)
+        desk = DeadLetters(service.name, PostgresIncoming(database), handler, service.features)
         return await _WORDS[word](desk, id, say)
     finally:
         await writer.stop()
@@ -35,7 +36,7 @@ async def dead_letters(service: Service, settings: Settings, word: str, id: UUID
 async def _list(desk: DeadLetters, _: UUID | None, say: Say) -> bool:
     letters = await desk.list()
     for letter in letters:
-        subject, reason = _printable(letter.message.subject), _printable(letter.reason)
+        subject, reason = printable(letter.message.subject), printable(letter.reason)
         say(f"{letter.id}  {letter.parked_at:%Y-%m-%d %H:%M:%S}  holds {letter.held}  {subject}")
         say(f"    {reason}")
     say(f"{len(letters)} parked")
@@ -45,14 +46,14 @@ async def _list(desk: DeadLetters, _: UUID | None, say: Say) -> bool:
 async def _show(desk: DeadLetters, id: UUID | None, say: Say) -> bool:
     assert id is not None
     written = json.dumps(_as_json(await desk.show(id)), indent=2, ensure_ascii=False)
-    say("\n".join(_printable(line) for line in written.split("\n")))
+    say("\n".join(printable(line) for line in written.split("\n")))
     return True
 
 
 async def _replay(desk: DeadLetters, id: UUID | None, say: Say) -> bool:
     assert id is not None
     hindered = await desk.replay(id)
-    say(f"still parked: {_printable(hindered)}" if hindered else "handled, and what waited behind it is released")
+    say(f"still parked: {printable(hindered)}" if hindered else "handled, and what waited behind it is released")
     return hindered is None
 
 
@@ -71,7 +72,7 @@ _WORDS: dict[str, Callable[[DeadLetters, UUID | None, Say], Awaitable[bool]]] = 
 }
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """What others wrote must not command the operator's terminal."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 

@@ -9,7 +9,7 @@ from chassis.representation import as_json, dumped
 from events.bus.port import BrokerTrouble
 from events.bus.runtime import Bus
 from events.kernel import value
-from events.store.outgoing import Behind
+from events.store.bus_port import Behind
 from events.store.port import Unavailable
 
 _ASK_DUE = 1000

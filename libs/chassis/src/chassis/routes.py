@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from events.codec import canonical
 from events.kernel import Aggregate, Given, Need, React
 
 IdOf = Callable[[str, Any], UUID]
@@ -132,3 +133,12 @@ class Service:
     title: str
     features: tuple[Feature, ...]
     permissions: Mapping[str, frozenset[str]]
+
+
+def declarations(service: Service) -> dict[str, str]:
+    """By which fields each kind can be listed."""
+    return {
+        each.aggregate.kind: canonical({"filters": each.routes.listing.filters, "sorts": each.routes.listing.sorts})
+        for each in service.features
+        if each.routes and not each.routes.singleton
+    }

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -18,12 +19,19 @@ from chassis.identity import Identity, keys_from
 from chassis.metrics import Metrics
 from chassis.migrations import MigrationsMissing, folder_of, head_of
 from chassis.problems import problem_of
-from chassis.routes import Service
+from chassis.routes import Service, declarations
 from chassis.settings import Settings
+from chassis.submissions import submissions
+from events.bus.nats import NatsBroker
 from events.bus.runtime import Bus
 from events.handling import Handler
+from events.kernel import Aggregate
+from events.refolder import Refolder
 from events.scheduler import Scheduler
 from events.store.database import Database
+from events.store.folds import Folds
+from events.store.incoming import PostgresIncoming
+from events.store.outgoing import PostgresOutgoing
 from events.store.postgres import PostgresStore
 from events.store.writer import Writer
 
@@ -40,6 +48,7 @@ class Process:
     store: PostgresStore
     writer: Writer
     handler: Handler
+    refolder: Refolder
     scheduler: Scheduler
     bus: Bus | None
     """Relay and consumers; None where no NATS is configured."""
@@ -51,18 +60,19 @@ class Process:
         store = PostgresStore(database)
         writer = Writer(store)
         handler = Handler(store, writer, [feature.aggregate for feature in service.features])
-        scheduler = Scheduler(store, handler)
-        nats = settings.nats_url.get_secret_value()
-        heard = service.features if settings.consume else ()
-        bus = Bus(database, handler, service.name, heard, nats) if nats else None
+        refolder = Refolder(Folds(database), aggregates_of(service), declarations(service))
+        handler.incomplete = refolder.incomplete
+        scheduler = Scheduler(store, handler, refolder)
+        bus = _bus(service, settings, database, handler)
         if bus:
             writer.after = bus.wake
-        return cls(service, settings, database, store, writer, handler, scheduler, bus)
+        return cls(service, settings, database, store, writer, handler, refolder, scheduler, bus)
 
     async def start(self) -> None:
         if self.settings.clock_start:
             await clock.set_clock(self.database, self.settings.clock_start)
         self.writer.start()
+        await self.refolder.start()
         self.scheduler.start()
         if self.bus:
             self.bus.start()
@@ -72,8 +82,23 @@ class Process:
         if self.bus:
             await self.bus.stop()
         await self.scheduler.stop()
+        await self.refolder.stop()
         await self.writer.stop()
         await self.database.close()
+
+
+def _bus(service: Service, settings: Settings, database: Database, handler: Handler) -> Bus | None:
+    nats = settings.nats_url.get_secret_value()
+    if not nats:
+        return None
+    return Bus(
+        handler,
+        service.name,
+        service.features if settings.consume else (),
+        broker=NatsBroker(nats, f"closeloop-{service.name}"),
+        incoming=PostgresIncoming(database),
+        outgoing=PostgresOutgoing(database),
+    )
 
 
 def create_app(service: Service, settings: Settings) -> FastAPI:
@@ -84,6 +109,7 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
         database=process.database,
         writer=process.writer,
         scheduler=process.scheduler,
+        refolder=process.refolder,
         metrics=metrics,
         wanted_revision=_wanted_revision(service),
         bus=process.bus,
@@ -122,6 +148,11 @@ def endpoints_of(service: Service, process: Process, *, movable_clock: bool) -> 
     machinery = http.Machinery(service.name, process.database, process.store, process.handler)
     found = [*http.endpoints(service, machinery), *clock.endpoints(machinery, movable=movable_clock)]
     return [*found, *quiet.endpoints(machinery, process.bus)] if movable_clock else found
+
+
+def aggregates_of(service: Service) -> list[Aggregate[Any, Any, Any]]:
+    """Everything that the service's database holds streams of."""
+    return [*(feature.aggregate for feature in service.features), submissions]
 
 
 def load(name: str) -> Service:

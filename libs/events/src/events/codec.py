@@ -69,6 +69,12 @@ class EventCodec:
             raise TypeError(f"{type(event).__qualname__} is not declared among the aggregate's events")
         return *key, to_json(event)
 
+    def knows(self, name: str, version: int) -> bool:
+        """Whether this event can be read; one that cannot was written by newer code."""
+        while (name, version) not in self.classes and (name, version) in self.upcasters:
+            version += 1
+        return (name, version) in self.classes
+
     def decode(self, name: str, version: int, text: str) -> Any:
         """The event as today's class; older versions climb the upcasters first."""
         if (name, version) in self.classes:

@@ -23,6 +23,9 @@ class Reader(Protocol):
     def aggregate_of(self, state: type[Any]) -> Aggregate[Any, Any, Any]:
         """The aggregate whose streams have states of this class."""
 
+    def require_complete(self, aggregate: Aggregate[Any, Any, Any]) -> None:
+        """Raises Unavailable while streams of this kind would be missing where they are looked for by their fields."""
+
     async def read(self, aggregate: Aggregate[Any, Any, Any], tenant: str, id: UUID) -> Found[Any]:
         """The object as it is now."""
 
@@ -70,6 +73,7 @@ async def gather(
 async def _all(
     reader: Reader, store: Store, tenant: str, aggregate: Aggregate[Any, Any, Any], where: tuple[tuple[str, str], ...]
 ) -> list[Found[Any]]:
+    reader.require_complete(aggregate)
     rows = await store.where(tenant, aggregate.kind, where, LIMIT + 1)
     if len(rows) > LIMIT:
         raise TooManyFound(f"more than {LIMIT} of {aggregate.kind} where {where}")

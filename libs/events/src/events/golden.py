@@ -6,6 +6,9 @@ state, deadline and claims after each of its events. Both fail when they differ 
 
 - an event that was released changed: give it the next version, and an upcaster from the old one;
 - a fold changed: raise the aggregate's `shape`.
+
+`releases/<version>/<kind>.events.jsonl` holds whole streams as that release stored them, byte for byte, and
+`<kind>.shape-<n>.jsonl` beside it what followed from them by that shape. `./closeloop release VERSION` adds a release.
 """
 
 import json
@@ -26,6 +29,8 @@ from events.codec import EventCodec, adapter, canonical, codec_of, from_json, to
 from events.kernel import Aggregate, stored_name
 
 CURE = "If this is meant, run CLOSELOOP_GOLDEN=write ./closeloop test -k golden and look at what changed."
+
+LOG = ".events.jsonl"
 
 CANDIDATES: Mapping[type[Any], Sequence[Any]] = {
     str: ("example", "Europe/Berlin", "0f" * 32, "2026-02", "1"),
@@ -50,6 +55,58 @@ def check_golden_contracts(service: str, contracts: Iterable[type[Any]], folder:
     """The public events of one service."""
     contracts = tuple(contracts)
     _check_events(folder / f"{service}.json", contracts, EventCodec({stored_name(each): each for each in contracts}))
+
+
+def check_released(log: Path, aggregates: Iterable[Aggregate[Any, Any, Any]]) -> None:
+    """The log of one kind in one release: every byte of it is understood, and folds to what today's shape means."""
+    kind = log.name.removesuffix(LOG)
+    aggregate = next((each for each in aggregates if each.kind == kind), None)
+    assert aggregate, f"{log.parent.name} stored {kind}, and nobody can read it any more"
+    streams = _read_log(log)
+    folds = [_fold_of(aggregate, number, stream) for number, stream in streams.items()]
+    path = log.with_name(f"{kind}.shape-{aggregate.shape}.jsonl")
+    if _writing() and not path.exists():
+        _write_lines(path, folds)
+    assert path.exists(), f"{path.name} of {log.parent.name} is missing. {CURE}"
+    for before, after in zip(path.read_text().splitlines(), folds, strict=True):
+        assert before == canonical(after), (
+            f"{kind}: what {log.parent.name} stored folds to something else than shape {aggregate.shape} meant: "
+            f"raise the shape. {CURE}\nwas: {before}\nis:  {canonical(after)}"
+        )
+
+
+def record_release(folder: Path, aggregate: Aggregate[Any, Any, Any], streams: Sequence[Sequence[Any]]) -> None:
+    """Write the log of one kind for a release, and what follows from it."""
+    told = {type(event) for stream in streams for event in stream}
+    assert told == set(aggregate.events), f"{aggregate.kind}: no stream tells of {set(aggregate.events) - told}"
+    log = folder / f"{aggregate.kind}{LOG}"
+    assert not log.exists(), f"{log} is there already: a release is recorded once"
+    codec = codec_of(aggregate)
+    rows = [(number, *codec.encode(event)) for number, stream in enumerate(streams, 1) for event in stream]
+    _write_lines(log, [{"stream": row[0], "type": row[1], "schema": row[2], "data": row[3]} for row in rows])
+    folds = [_fold_of(aggregate, number, stream) for number, stream in _read_log(log).items()]
+    _write_lines(folder / f"{aggregate.kind}.shape-{aggregate.shape}.jsonl", folds)
+
+
+def _read_log(log: Path) -> dict[int, list[dict[str, Any]]]:
+    streams: dict[int, list[dict[str, Any]]] = {}
+    for line in log.read_text().splitlines():
+        event = json.loads(line)
+        streams.setdefault(event["stream"], []).append(event)
+    return streams
+
+
+def _fold_of(aggregate: Aggregate[Any, Any, Any], number: int, stream: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    codec, state = codec_of(aggregate), aggregate.initial
+    for stored in stream:
+        name, schema, data = stored["type"], stored["schema"], stored["data"]
+        event = codec.decode(name, schema, data)
+        assert (name, schema) != stored_name(event) or to_json(event) == data, (
+            f"{name} v{schema} is not what was stored: give it the next version, and an upcaster from this one. "
+            f"\nwas: {data}\nis:  {to_json(event)}"
+        )
+        state = aggregate.evolve(state, event)
+    return {"stream": number, **_derived(aggregate, state)}
 
 
 def _check_events(path: Path, classes: Iterable[type[Any]], codec: EventCodec) -> None:
@@ -90,13 +147,17 @@ def _folds(aggregate: Aggregate[Any, Any, Any], history: Iterable[Any]) -> Itera
     state = aggregate.initial
     for event in history:
         state = aggregate.evolve(state, event)
-        deadline = aggregate.deadline(state)
-        yield {
-            "state": json.loads(to_json(state)),
-            "deadline": deadline.astimezone(UTC).isoformat() if deadline else None,
-            "claims": sorted(set(aggregate.claims(state))),
-        }
+        yield _derived(aggregate, state)
         assert from_json(type(state), to_json(state)) == state, f"{aggregate.kind}: the state does not survive JSON"
+
+
+def _derived(aggregate: Aggregate[Any, Any, Any], state: Any) -> dict[str, Any]:
+    deadline = aggregate.deadline(state)
+    return {
+        "state": json.loads(to_json(state)),
+        "deadline": deadline.astimezone(UTC).isoformat() if deadline else None,
+        "claims": sorted(set(aggregate.claims(state))),
+    }
 
 
 def _writing() -> bool:
@@ -111,6 +172,11 @@ def _read(path: Path) -> Any:
 def _write(path: Path, golden: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(golden, indent=2, ensure_ascii=False) + "\n")
+
+
+def _write_lines(path: Path, lines: Iterable[Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(canonical(line) + "\n" for line in lines))
 
 
 def _label(of: type[Any]) -> str:

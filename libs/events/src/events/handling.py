@@ -1,43 +1,33 @@
 """Handling a command: load, decide, append; on a version conflict decide again with the same id, time and ids."""
 
 import asyncio
-import json
-import random
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 from uuid import UUID
 
-from events.codec import UnknownEvent, canonical, codec_of, state_from_json, to_json
+from events.codec import state_from_json
+from events.decisions import Instruction as Instruction
+from events.decisions import encode, metadata_for
+from events.decisions import metadata_of as metadata_of
 from events.facts import gather
-from events.kernel import (
-    CONTRACTS,
-    Actor,
-    Aggregate,
-    Decision,
-    Due,
-    Found,
-    Given,
-    Refused,
-    Unacceptable,
-    derived_id,
-    stored_name,
-)
+from events.folding import NEWER, WrittenByNewer
+from events.folding import refold as refold
+from events.kernel import Actor, Aggregate, Due, Found, Given, Refused, derived_id
 from events.store.port import (
     Append,
     ClaimHeld,
     DueStream,
     Loaded,
-    NewEvent,
     Origin,
     OutcomeUnknown,
     Recorded,
     RowDiffers,
     ShapeBehind,
     Store,
-    StoredEvent,
     Unavailable,
     VersionMoved,
 )
@@ -45,8 +35,6 @@ from events.store.writer import Writer
 
 ATTEMPTS = 5
 HOLDERS = 5
-MOST_PUBLIC_BYTES = 512 * 1024
-"""Of one announcement: NATS carries 1 MiB, and what it cannot carry would hold back all that others have to say."""
 """How many holders of a claim a reaction follows before it gives up for now."""
 
 
@@ -74,40 +62,30 @@ class DeadlineStuck(Exception):
     """A deadline that came left one that is not later: a bug, which must not loop."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Instruction:
-    """A command on its way: for which stream, by whom, under which id."""
-
-    aggregate: Aggregate[Any, Any, Any]
-    tenant: str
-    stream: UUID
-    command: Any
-    id: UUID
-    origin: Origin
-    by: Actor
-    fingerprint: str = ""
-    expected: int | None = None
-    """The version that the caller has seen (If-Match); None where the caller need not have seen one."""
-    status: int = 200
-    correlation: str = ""
-    causation: UUID | None = None
-
-
 class Handler:
     """Carries instructions out against a store. One per process."""
 
     def __init__(
-        self, store: Store, writer: Writer, aggregates: Iterable[Aggregate[Any, Any, Any]], *, patience: float = 10.0
+        self,
+        store: Store,
+        writer: Writer,
+        aggregates: Iterable[Aggregate[Any, Any, Any]],
+        *,
+        patience: float = 10.0,
+        chance: Random | None = None,
     ) -> None:
         """`aggregates`: every one of this service, each with a class of states of its own; `patience`: seconds in which
-        each command gets some answer.
+        each command gets some answer; `chance`: how long those wait who were in each other's way.
         """
         self._store = store
         self._patience = patience
         self._writer = writer
+        self._chance = chance or Random()  # noqa: S311 - jitter, not a secret
         self._locks: dict[tuple[str, str, UUID], tuple[asyncio.Lock, int]] = {}
         self.aggregates = {aggregate.kind: aggregate for aggregate in aggregates}
         self._by_state = _by_state(self.aggregates.values())
+        self.incomplete: Callable[[str], str | None] = lambda kind: None
+        """Why streams of a kind cannot all be found by their fields, if so (the refolder knows)."""
 
     async def handle(self, instruction: Instruction) -> Recorded:
         """What the command came to, now or earlier. Raises Refused, Unavailable or OutcomeUnknown."""
@@ -142,7 +120,7 @@ class Handler:
                     holders += 1
                 case VersionMoved() if instruction.origin is not Origin.DEADLINE:
                     conflicts += 1
-                    await asyncio.sleep(random.uniform(0, 0.01 * 2**conflicts))  # noqa: S311 - jitter, not a secret
+                    await asyncio.sleep(self._chance.uniform(0, 0.01 * 2**conflicts))
                 case _:
                     raise _why_not(answer)
         raise Unavailable("too many others change this object at the moment")
@@ -163,7 +141,6 @@ class Handler:
             )
         )
         if recorded.version == due.version:
-            # A row of an older shape whose deadline is later by today's code: it waits for being folded anew.
             raise DeadlineStuck(f"{due.kind} {due.stream} was told and nothing followed, but its row stays due")
 
     async def outcome(self, tenant: str, command: UUID) -> Recorded | None:
@@ -190,10 +167,10 @@ class Handler:
         position: int | None = None,
     ) -> Found[Any]:
         """The object as it is now, or was at a version or position. Version 0 where it is not (yet)."""
-        if position is None:
-            loaded = await self._store.load(tenant, aggregate.kind, id, None)
-            if version is None or version == loaded.version:
-                return Found(id=id, version=loaded.version, state=await self.state_of(aggregate, tenant, id, loaded))
+        loaded = await self._store.load(tenant, aggregate.kind, id, None)
+        self.require_known(aggregate, loaded)
+        if position is None and (version is None or version == loaded.version):
+            return Found(id=id, version=loaded.version, state=await self.state_of(aggregate, tenant, id, loaded))
         events = await self._store.stream(tenant, aggregate.kind, id, version=version, position=position)
         return Found(id=id, version=len(events), state=refold(aggregate, events))
 
@@ -202,6 +179,11 @@ class Handler:
         if state not in self._by_state:
             raise TypeError(f"this service has no aggregate whose state is {state.__qualname__}")
         return self._by_state[state]
+
+    def require_complete(self, aggregate: Aggregate[Any, Any, Any]) -> None:
+        """Raises Unavailable while streams of this kind would be missing where they are looked for by their fields."""
+        if reason := self.incomplete(aggregate.kind):
+            raise Unavailable(reason)
 
     async def gather_facts(self, tenant: str, needs: Iterable[Any]) -> Mapping[Any, Any]:
         """What a fan-out needs to know before it knows its streams."""
@@ -216,11 +198,15 @@ class Handler:
         """The state in a row; a row of an older shape is folded again, one of a newer shape is not ours to read."""
         if loaded.state is None:
             return aggregate.initial
-        if loaded.shape > aggregate.shape:
-            raise Unavailable("this object was written by a newer version of the service")
+        self.require_known(aggregate, loaded)
         if loaded.shape == aggregate.shape:
             return state_from_json(aggregate, loaded.state)
         return refold(aggregate, await self._store.stream(tenant, aggregate.kind, id, version=loaded.version))
+
+    def require_known(self, aggregate: Aggregate[Any, Any, Any], loaded: Loaded) -> None:
+        """Raises WrittenByNewer where newer code has written the row."""
+        if loaded.shape > aggregate.shape:
+            raise WrittenByNewer(NEWER)
 
     async def _load(self, instruction: Instruction) -> Loaded:
         return await self._store.load(
@@ -254,7 +240,7 @@ class Handler:
             tenant=instruction.tenant, stream=stream, command=instruction.id, at=at, by=instruction.by, facts=facts
         )
         decided = aggregate.decide(before, instruction.command, given)
-        append = encode(instruction, loaded.version, before, decided, _metadata(instruction, at, used))
+        append = encode(instruction, loaded.version, before, decided, metadata_for(instruction, at, used))
         if instruction.origin is Origin.DEADLINE and append.deadline and append.deadline <= at:
             raise DeadlineStuck(f"{aggregate.kind} {stream} stays due at {append.deadline.isoformat()}")
         return append
@@ -289,79 +275,12 @@ def _by_state(aggregates: Iterable[Aggregate[Any, Any, Any]]) -> dict[type[Any],
     return found
 
 
-def refold(aggregate: Aggregate[Any, Any, Any], events: Sequence[StoredEvent]) -> Any:
-    """The state that follows from stored events."""
-    codec = codec_of(aggregate)
-    try:
-        return aggregate.fold(codec.decode(each.type, each.schema, each.data) for each in events)
-    except UnknownEvent as newer:
-        raise Unavailable(f"this object was written by a newer version of the service: {newer}") from newer
-
-
-def encode(
-    instruction: Instruction, version: int, before: Any, decided: Sequence[Any] | Decision[Any], metadata: str
-) -> Append:
-    """A decision as it is appended. The state is folded from the events as they will be read back."""
-    aggregate, codec = instruction.aggregate, codec_of(instruction.aggregate)
-    decision = decided if isinstance(decided, Decision) else Decision(decided)
-    state, events = before, []
-    for number, event in enumerate(decision.events):
-        name, schema, data = codec.encode(event)
-        as_read_back = codec.decode(name, schema, data)
-        state = aggregate.evolve(state, as_read_back)
-        announced = aggregate.announce(state, as_read_back)
-        events.append(
-            NewEvent(derived_id(instruction.id, number), name, schema, data, *_public(announced) if announced else ())
-        )
-    return Append(
-        tenant=instruction.tenant,
-        command=instruction.id,
-        origin=instruction.origin,
-        fingerprint=instruction.fingerprint,
-        status=instruction.status,
-        kind=aggregate.kind,
-        stream=instruction.stream,
-        expected=version,
-        shape=aggregate.shape,
-        metadata=metadata,
-        events=events,
-        state=to_json(state),
-        deadline=aggregate.deadline(state),
-        claims=sorted(set(aggregate.claims(state))),
-        rows=decision.rows,
-    )
-
-
-def _public(announced: Any) -> tuple[str, int, str]:
-    name, schema = stored_name(announced)
-    service, aggregate = announced.__announced_by__
-    assert CONTRACTS[service, name, schema] is type(announced)
-    body = to_json(announced)
-    if len(body.encode()) > MOST_PUBLIC_BYTES:
-        raise Unacceptable(f"what others would hear of this ({name}) takes more than {MOST_PUBLIC_BYTES} bytes")
-    return f"{service}.{aggregate}.{name}", schema, body
-
-
-def _metadata(instruction: Instruction, at: datetime, used: Mapping[str, int]) -> str:
-    return canonical(
-        {
-            "at": at.isoformat(),
-            "by": {"person": instruction.by.person, "roles": list(instruction.by.roles)},
-            "command": str(instruction.id),
-            "correlation": instruction.correlation,
-            "causation": str(instruction.causation) if instruction.causation else None,
-            "reason": getattr(instruction.command, "reason", None),
-            "used": dict(used),
-        }
-    )
-
-
 def _why_not(answer: VersionMoved | ShapeBehind | ClaimHeld | RowDiffers) -> Exception:
     match answer:
         case VersionMoved():
             return Unavailable("somebody was faster")
         case ShapeBehind():
-            return Unavailable("this object was written by a newer version of the service")
+            return WrittenByNewer(NEWER)
         case ClaimHeld():
             detail = f"{answer.key} is held by another {answer.kind}."
             return Held(detail, holder=str(answer.stream), key=answer.key)
@@ -377,8 +296,3 @@ def _same_request(instruction: Instruction, recorded: Recorded) -> Recorded:
     if instruction.origin is Origin.HTTP and recorded.fingerprint != instruction.fingerprint:
         raise KeyReused("This Idempotency-Key was used for another request; use a new one.")
     return recorded
-
-
-def metadata_of(event: StoredEvent) -> dict[str, Any]:
-    """The metadata of a stored event."""
-    return json.loads(event.metadata)  # type: ignore[no-any-return]

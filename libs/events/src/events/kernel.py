@@ -8,6 +8,7 @@ they speak. Everything else is machinery and lives elsewhere.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar, dataclass_transform
 from uuid import UUID, uuid5
@@ -176,6 +177,19 @@ class Row:
     body: str
 
 
+def fingerprint(rows: Iterable[Row]) -> str:
+    """The SHA-256 by which an event vouches for the side rows that came with it, in their order."""
+    return sha256("\n".join(row.body for row in rows).encode()).hexdigest()
+
+
+@value
+class Vouched:
+    """What an event says of the side rows that came with it: how many, and their `fingerprint` where it has one."""
+
+    rows: int
+    sha256: str | None
+
+
 @dataclass(frozen=True)
 class RowsOf(Need[tuple[Row, ...]]):
     """The side rows that the stream under decision has in a table, in the order of their arrival."""
@@ -252,6 +266,7 @@ class Aggregate(Generic[S, C, E]):
 
     `decide` returns events (an empty sequence means: already so), or a Decision when side rows come with them.
     `events` lists every event class; `upcasters` turn the data of (name, version) into that of version + 1;
+    `vouches` reads off an event how many side rows came with it, and their fingerprint;
     `shape` rises whenever the state, `evolve`, `deadline` or `claims` changes.
     """
 
@@ -264,6 +279,7 @@ class Aggregate(Generic[S, C, E]):
     deadline: Callable[[S], datetime | None] = _never
     claims: Callable[[S], Iterable[str]] = _nothing
     announce: Callable[[S, E], object | None] = _silence
+    vouches: Callable[[E], Vouched | None] = _never
     shape: int = 1
     upcasters: Mapping[tuple[str, int], Upcaster] = field(default_factory=lambda: MappingProxyType({}))
 

@@ -47,8 +47,12 @@ def _sane_day(on: date) -> date:
     return on
 
 
+ZONES = frozenset(available_timezones())
+"""Read once: the zone stands in many events, and a look at the disk takes longer than an append."""
+
+
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in ZONES:
         raise ValueError("must be an IANA time zone, such as Europe/Berlin")
     return name
 

@@ -1,12 +1,10 @@
 """The commands of `./closeloop`."""
 
 import importlib
-import json
 import os
 import shlex
 import signal
 import subprocess
-import sys
 import sysconfig
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +17,12 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from stack import identity
-from stack.cluster import SERVICE_PORTS, Stack
-from stack.postgres import ensure_database, remove_data
+from stack import desk, identity
+from stack.backup import back_up
+from stack.cluster import SERVICE_PORTS, Stack, database_of
+from stack.postgres import remove_data
 from stack.processes import StackError, Supervisor
+from stack.restore import restore as restore_backup
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 CHECKS = {
@@ -136,15 +136,90 @@ def dead_letters(
     letter: Annotated[str | None, typer.Argument(help="The id, for show, replay and drop.")] = None,
 ) -> None:
     """Messages that a service could not handle: look at them, try them again, or drop them (beside a running `up`)."""
-    if service not in SERVICE_PORTS:
-        _fail(f"There is no service {service}: give one of {', '.join(SERVICE_PORTS)}.")
-    addresses = data / "addresses.json"
-    if not addresses.exists():
-        _fail(f"Nothing runs in {data}. Start it with `./closeloop up`.")
-    server = json.loads(addresses.read_text())["postgres"]
-    environment = {**os.environ, "CLOSELOOP_DATABASE_URL": ensure_database(server, f"closeloop_{service}")}
-    command = [sys.executable, "-m", "chassis", "dead-letters", service, word, *([letter] if letter else [])]
-    raise typer.Exit(subprocess.run(command, env=environment, check=False).returncode)
+    with _refusals():
+        raise typer.Exit(desk.carry_out(data, service, "dead-letters", word, *([letter] if letter else [])))
+
+
+@app.command()
+def rebuild(
+    service: Annotated[str, typer.Argument(help=f"Whose: {', '.join(SERVICE_PORTS)}, or all.")],
+    data: Data,
+    kind: Annotated[str | None, typer.Option(help="Only this kind of objects: finding, risk, ...")] = None,
+) -> None:
+    """Fold everything that is derived anew from the events, while the services go on (beside a running `up`)."""
+    with _refusals():
+        raise typer.Exit(desk.carry_out_for(data, service, "rebuild", *(["--kind", kind] if kind else [])))
+
+
+@app.command()
+def verify(
+    data: Data,
+    state: Annotated[str, typer.Option(help=f"Of {', '.join(SERVICE_PORTS)}, or all: compare what is derived.")],
+) -> None:
+    """Compare what is derived with the events, and change nothing (beside a running `up`).
+
+    Exit code 0: all is equal; 1: something differs; 2: nothing differs, but newer code has written a part.
+    """
+    with _refusals():
+        raise typer.Exit(desk.carry_out_for(data, state, "verify", "--state"))
+
+
+@app.command("accept-restore")
+def accept_restore(
+    service: Annotated[str, typer.Argument(help=f"Whose: {', '.join(SERVICE_PORTS)}.")],
+    data: Data,
+    yes: Annotated[bool, typer.Option("--yes", help="Go on without what was lost.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Show what was given up so far.")] = False,
+) -> None:
+    """An older database was restored: show what others have heard and the service does not have, and go on without it
+    (beside a running `up`).
+    """
+    words = [*(["--yes"] if yes else []), *(["--list"] if listed else [])]
+    with _refusals():
+        raise typer.Exit(desk.carry_out(data, service, "accept-restore", *words))
+
+
+@app.command()
+def republish(
+    service: Annotated[str, typer.Argument(help=f"Whose: {', '.join(SERVICE_PORTS)}.")],
+    data: Data,
+    start: Annotated[int, typer.Option("--from", help="From this position on.")] = 1,
+) -> None:
+    """Tell a service's announcements again; whoever listens knows what it has heard (beside a running `up`)."""
+    with _refusals():
+        raise typer.Exit(desk.carry_out(data, service, "republish", "--from", str(start)))
+
+
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for it.")],
+    data: Data,
+) -> None:
+    """Copy everything, as it is at one moment, into a new folder (beside a running `up`)."""
+    with _refusals():
+        databases = [database_of(service) for service in SERVICE_PORTS]
+        manifest = back_up(desk.addresses_in(data)["postgres"], databases, data, folder, _step)
+    positions = ", ".join(f"{name} up to position {position}" for name, position in manifest.positions.items())
+    console.print(f"Whole: {folder}\n{positions}", markup=False)
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `backup` has made.")],
+    data: Data,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before data is replaced.")] = False,
+    forget_broker: Annotated[
+        bool, typer.Option("--forget-broker", help="Nobody else listens: what the broker holds may go.")
+    ] = False,
+) -> None:
+    """Put a backup in the place of all data, or into a new folder; nothing may run there."""
+    if (data / "postgres").exists() and not yes:
+        typer.confirm(f"Replace everything in {data}?", abort=True)
+    with _refusals():
+        manifest = restore_backup(folder, data, forget_broker=forget_broker, say=_step)
+    console.print(f"{data} is as it was at {manifest.taken_at}. Start it with ./closeloop up", markup=False)
+    if (data / "nats" / "jetstream").exists():
+        console.print("Where others have heard more since, /readyz says so: see ./closeloop accept-restore --help")
 
 
 @app.command()
@@ -165,6 +240,24 @@ def secrets() -> None:
 def sabotage(context: typer.Context) -> None:
     """Break each promise of the core on purpose, one line at a time, and see its test notice (docs/promises.md)."""
     raise typer.Exit(_tool("python", "tests/sabotage/run.py", *context.args))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+def simulate(context: typer.Context) -> None:
+    """Play histories of all four services in one process, with whatever may go wrong, each from a seed."""
+    raise typer.Exit(_tool("python", "-m", "simulation", *context.args))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def release(context: typer.Context) -> None:
+    """Record what this release stores, for every later one to be tried on: `./closeloop release 0.2.0`."""
+    raise typer.Exit(_tool("python", "tests/release.py", *context.args))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+def chaos(context: typer.Context) -> None:
+    """Break everything that can break, under load, and check that nothing is lost, doubled or invented."""
+    raise typer.Exit(_tool("python", "tests/chaos/run.py", *context.args))
 
 
 @contextmanager

@@ -17,12 +17,17 @@ from stack.nats import USUAL_PORT as NATS_PORT
 from stack.nats import Nats
 from stack.postgres import Postgres, ensure_database
 from stack.processes import LOOPBACK, Child, StackError, free_port, stop_together
+from stack.restore import refuse_half_restored
 
 SERVICE_PORTS = {"audit": 8001, "sla": 8002, "risk": 8003, "improvement": 8004}
 READY_SECONDS = 60
 
 # What runs a service: "audit" -> the command line.
 Program = Callable[[str], Sequence[str]]
+
+
+def database_of(service: str) -> str:
+    return f"closeloop_{service}"
 
 
 def chassis(service: str) -> Sequence[str]:
@@ -121,6 +126,7 @@ class Stack:
         return {**services, "nats": self.nats_url, "postgres": self.postgres_url, "jwks": str(self.identity.jwks)}
 
     def start(self) -> Self:
+        refuse_half_restored(self.folder)
         self._start_servers()
         self.identity.ensure()
         self.services = {name: self._service(name) for name in self._names}
@@ -150,7 +156,7 @@ class Stack:
         kept = remembered.read_text() if remembered.exists() else None
         if start is None or start.isoformat() == kept:
             return kept
-        if kept or (self.folder / "logs").exists():
+        if kept or any((self.folder / "logs").glob("*.log")):
             raise StackError(
                 f"{self.folder} already holds data, and its clock cannot be set any more. "
                 "Give --clock-start together with a new folder: --data DIR."
@@ -174,7 +180,7 @@ class Stack:
         clock = {"CLOSELOOP_CLOCK_START": self._clock_start} if self._clock_start else {}
         environment = {
             "CLOSELOOP_SERVICE": name,
-            "CLOSELOOP_DATABASE_URL": ensure_database(self.postgres_url, f"closeloop_{name}"),
+            "CLOSELOOP_DATABASE_URL": ensure_database(self.postgres_url, database_of(name)),
             "CLOSELOOP_NATS_URL": self.nats_url,
             "CLOSELOOP_HOST": LOOPBACK,
             "CLOSELOOP_PORT": str(port),

@@ -2,9 +2,11 @@
 
 import shutil
 import sysconfig
+import time
 from pathlib import Path
 from typing import Any, Self
 
+import httpx
 import nats
 
 from stack.processes import LOOPBACK, Child, StackError, free_port, run_now
@@ -14,14 +16,20 @@ IMPATIENT: dict[str, Any] = {"allow_reconnect": False, "connect_timeout": 1, "re
 CONFIGURATION = """\
 # Written at each start; changes made here are lost.
 listen: "{host}:{port}"
+http: "{host}:{monitor}"
 server_name: "closeloop"
 max_payload: 1MB
 jetstream {{
   store_dir: "{store}"
+  # Each stream has a limit of its own; the usual one, three quarters of what is free now, is too small for our four.
+  max_file_store: 1PB
   # JetStream otherwise acknowledges at once and flushes every two minutes.
   sync_interval: always
 }}
 """
+LOOK_EVERY_SECONDS = 2.0
+ROOM = 16 << 20
+"""Free bytes with which a new start is worth it."""
 
 
 class Nats:
@@ -30,8 +38,11 @@ class Nats:
     def __init__(self, folder: Path, *, port: int | None = None) -> None:
         self.folder = folder.absolute()
         self.port = port or free_port()
+        self.monitor = free_port()
         self.url = f"nats://{LOOPBACK}:{self.port}"
-        self.child = Child("NATS", [str(_binary()), "-c", str(self._configuration)], self.folder / "nats.log")
+        command = [str(_binary()), "-c", str(self._configuration)]
+        self.child = Child("NATS", command, self.folder / "nats.log", complaint=self._complaint)
+        self._looked = 0.0
 
     @property
     def _configuration(self) -> Path:
@@ -40,7 +51,8 @@ class Nats:
     def start(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         store = str(self.folder / "jetstream").replace("\\", "\\\\").replace('"', '\\"')
-        self._configuration.write_text(CONFIGURATION.format(host=LOOPBACK, port=self.port, store=store))
+        ports = {"port": self.port, "monitor": self.monitor}
+        self._configuration.write_text(CONFIGURATION.format(host=LOOPBACK, store=store, **ports))
         self.child.start()
         self.child.wait_until(lambda: run_now(_answers(self.url)), seconds=30)
         return self
@@ -50,6 +62,18 @@ class Nats:
 
     def kill(self) -> None:
         self.child.kill()
+
+    def _complaint(self) -> str:
+        """From version 2.14 on JetStream never again writes to a stream to which it once could not (disk full, say)."""
+        if time.monotonic() < self._looked + LOOK_EVERY_SECONDS:
+            return ""
+        self._looked = time.monotonic()
+        try:
+            said = httpx.get(f"http://{LOOPBACK}:{self.monitor}/healthz", timeout=1, trust_env=False).text
+        except httpx.HTTPError:
+            return ""
+        gave_up = "write error" in said and shutil.disk_usage(self.folder).free > ROOM
+        return "a stream could not be written and is not tried again" if gave_up else ""
 
     def __enter__(self) -> Self:
         return self.start()

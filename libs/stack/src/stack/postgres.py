@@ -3,6 +3,7 @@
 import fcntl
 import re
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,10 @@ SUPERUSER = "postgres"
 PORT = 5432  # only part of the socket's name: the server does not listen on TCP
 LONGEST_SOCKET_FOLDER = 80  # bytes; with the name of the socket the kernel allows 104 on macOS, 108 on Linux
 LOCK_PATIENCE_SECONDS = 3.0
+USUAL = {"timezone": "UTC", "log_timezone": "UTC"}
+if sys.platform == "linux":
+    # After a crash all files are flushed before anything else: one by one that takes seconds, at once a moment.
+    USUAL["recovery_init_sync_method"] = "syncfs"
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "on"}
 
 
@@ -28,7 +33,7 @@ class Postgres:
 
     def __init__(self, folder: Path, *, durable: bool = True, settings: Mapping[str, str] | None = None) -> None:
         self.durable = durable
-        self.settings = {"timezone": "UTC", "log_timezone": "UTC", **({} if durable else FAST), **(settings or {})}
+        self.settings = {**USUAL, **({} if durable else FAST), **(settings or {})}
         self.account = unprivileged_account()
         self.home = folder.absolute()
         self.folder = within_reach(self.home, self.account)

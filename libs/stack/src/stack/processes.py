@@ -24,7 +24,8 @@ LOOPBACK = "127.0.0.1"
 StopSignals = tuple[tuple[Signals, float], ...]
 POLITELY: StopSignals = ((SIGTERM, 30.0), (SIGKILL, 5.0))
 
-FIRST_DELAY, LONGEST_DELAY, FORGIVEN_AFTER_SECONDS = 0.5, 30.0, 60.0
+FIRST_DELAY, LONGEST_DELAY, FORGIVEN_AFTER_SECONDS = 0.5, 2.0, 60.0
+"""The longest wait is short: a server that could not start on a full disk is back soon after there is room again."""
 
 # Below the ports that systems lend to outgoing connections: one of those could take a port between choice and use.
 LOWEST_PORT, SLICES, SLICE = 20000, 120, 100
@@ -53,6 +54,8 @@ class Child:
     account: Account | None = None
     stop_by: StopSignals = POLITELY
     keep_open: tuple[int, ...] = ()
+    complaint: Callable[[], str] = lambda: ""
+    """What is wrong with it that only a new start mends; empty while nothing is."""
     process: subprocess.Popen[bytes] | None = None
     wanted: bool = field(default=False, init=False)
     started_at: float = field(default=0.0, init=False)
@@ -105,8 +108,11 @@ class Child:
     def wait_until(self, ready: Callable[[], bool], seconds: float) -> None:
         """Return as soon as `ready()`; a child that ends before, or takes too long, is an error that quotes its log."""
         give_up_at = time.monotonic() + seconds
-        while not ready():
-            if not self.running:
+        while True:
+            running = self.running  # before looking: it may end, and well, in between
+            if ready():
+                return
+            if not running:
                 raise StackError(f"{self.name} ended with code {self.exit_code}.\n{self.last_words()}")
             if time.monotonic() > give_up_at:
                 raise StackError(f"{self.name} was not ready after {seconds:.0f} s.\n{self.last_words()}")
@@ -161,7 +167,7 @@ def stop_together(children: Iterable[Child]) -> None:
 
 
 class Supervisor:
-    """Starts again, each time more patiently, whatever ended without being told to."""
+    """Starts again, each time more patiently, whatever ended without being told to, or cannot mend itself."""
 
     def __init__(self, children: Sequence[Child], say: Callable[[str], None]) -> None:
         self._children = children
@@ -172,10 +178,18 @@ class Supervisor:
     def watch(self) -> None:
         """Until interrupted."""
         while True:
-            for child in self._children:
-                if child.wanted and not child.running:
-                    self._revive(child)
+            self.look()
             time.sleep(0.25)
+
+    def look(self) -> None:
+        """Once around."""
+        for child in self._children:
+            if child.wanted and not child.running:
+                self._revive(child)
+            elif child.wanted and (complaint := child.complaint()):
+                self._say(f"{child.name}: {complaint}; starting it again")
+                child.stop()
+                child.start()
 
     def _revive(self, child: Child) -> None:
         if child.name not in self._due:

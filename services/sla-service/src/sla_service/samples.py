@@ -8,7 +8,6 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 
 from events.kernel import Refused, Row, Unacceptable, value
 from events.words import Instant, Key, Line, as_line
@@ -139,11 +138,6 @@ def unknown_rows(known: Iterable[Row], reported: Iterable[Row]) -> tuple[Row, ..
                 source=row.source,
             )
     return tuple(fresh)
-
-
-def fingerprint(rows: Iterable[Row]) -> str:
-    """SHA-256 over the bodies of rows, one a line."""
-    return sha256("\n".join(row.body for row in rows).encode()).hexdigest()
 
 
 def in_force(reports: Sequence[Report]) -> tuple[Report, ...]:

@@ -1,21 +1,21 @@
 """A consumer: pulls what one service announces into the inbox, from where our own database says we are.
 
 The durable is as disposable as the stream. Our database knows which stream we heard and up to where all is safe with
-us; a durable that is ahead of that (our database was restored), or a stream that is another, begins anew from there.
+us; a durable that is ahead of that, or was made for another database (ours was restored), or a stream that is another,
+begins anew from there.
 """
 
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
-from time import monotonic
 
 import structlog
 
 from events.bus.envelope import stream_name
 from events.bus.inbox import Inbox
-from events.bus.port import Broker, BrokerTrouble, DurableSpec, Subscription
-from events.bus.watch import Pulse
-from events.store.incoming import Incoming, Listener
+from events.bus.port import Broker, BrokerTrouble, DurableInfo, DurableSpec, StreamInfo, Subscription
+from events.bus.watch import Pulse, now
+from events.store.bus_port import Incoming, Listener
 from events.store.port import OutcomeUnknown, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -100,7 +100,7 @@ class Consumer:
                 self._empty_handed = 0
             else:
                 self._empty_handed += 1
-            if monotonic() - self._noted > self._note_every:
+            if now() - self._noted > self._note_every:
                 await self._note()
 
     async def _attached(self) -> Subscription:
@@ -109,41 +109,59 @@ class Consumer:
         if stream is None:
             raise BrokerTrouble(f"{self._source} has no JetStream stream yet")
         known, durable = await self._incoming.listener(self._source), await self._broker.durable(self._spec)
-        if known and known.created == stream.created and durable and durable.acked <= known.handled:
+        if known and durable and _fits(known, stream, durable):
             await self._broker.mend_durable(self._spec)
             self._listener = known
         else:
             handled = known.handled if known and known.created == stream.created else 0
             handled = min(handled, stream.last_sequence)
             log.info("durable_made", source=self._source, start=handled + 1, had=durable and durable.acked)
-            self._listener = await self._incoming.listen(self._source, stream.created, handled)
+            # Only then is it written down: a crash in between must not leave an old durable believed new.
             await self._broker.make_durable(self._spec, handled + 1)
-        self._noted, self._empty_handed = monotonic(), 0
+            identity = known.identity if known else ""
+            self._listener = await self._incoming.listen(self._source, stream.created, handled, identity)
+        self._noted, self._empty_handed = now(), 0
         return await self._broker.subscribe(self._spec)
 
     async def _note(self) -> None:
         """Write down up to where all is acknowledged, hence safe in our database; notice what has changed."""
         stream, durable = await self._broker.stream(self._spec.stream), await self._broker.durable(self._spec)
-        self._noted = monotonic()
+        self._noted = now()
         if stream is None or durable is None or stream.created != self._listener.created:
             raise BrokerTrouble(f"the stream of {self._source}, or our durable on it, is gone or another")
         self.pending = durable.pending + durable.in_flight
+        if not self.pending:
+            self._pulse.trouble = ""  # what hindered us is handled: by now, or by somebody else
         if self._empty_handed >= STALLED_FETCHES and durable.pending:
             raise BrokerTrouble(f"{durable.pending} messages of {self._source} are there, but none is delivered")
-        if durable.acked > self._listener.handled:
-            await self._write_down(durable.acked)
-
-    async def _write_down(self, acked: int) -> None:
         seen = self._listener
-        if await self._incoming.heard(self._source, seen, acked):
-            self._listener = replace(seen, handled=acked)
-            return
-        now = await self._incoming.listener(self._source)
-        if now is None or (now.identity, now.created) != (seen.identity, seen.created) or now.handled < seen.handled:
+        if durable.acked > seen.handled and await self._incoming.heard(self._source, seen, durable.acked):
+            self._listener = replace(seen, handled=durable.acked)
+        else:
+            await self._look_at_our_database(seen)
+
+    async def _look_at_our_database(self, seen: Listener) -> None:
+        """It may have been restored while nothing came: then what it has forgotten must come again."""
+        found = await self._incoming.listener(self._source)
+        if found is None or found.handled < seen.handled or not _alike(found, seen):
             raise BrokerTrouble("our database was restarted, or is an older one")
-        self._listener = now  # a consumer beside us has written it down
+        self._listener = found  # a consumer beside us may have written it down
 
     async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stop.wait()
+
+
+def _fits(known: Listener, stream: StreamInfo, durable: DurableInfo) -> bool:
+    """Whether a durable goes on where our database says.
+
+    That it has not acknowledged more is not enough: what it has acknowledged out of turn does not show.
+    """
+    same = known.created == stream.created and known.attached == known.identity
+    return same and durable.acked <= known.handled
+
+
+def _alike(one: Listener, other: Listener) -> bool:
+    """The same stream, heard by the same database."""
+    return (one.created, one.identity, one.attached) == (other.created, other.identity, other.attached)

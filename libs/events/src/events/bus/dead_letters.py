@@ -1,24 +1,36 @@
 """Dead letters: messages that could not be handled, for an operator to look at, to try again, or to drop."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import islice
 from uuid import UUID
 
+from events.bus.envelope import BrokenMessage, UnknownMessage, understood
 from events.bus.inbox import Inbox
 from events.bus.reacting import Listening, Permanent, Reactor
 from events.bus.watch import Pulse
 from events.handling import Handler
 from events.kernel import NotFound, Refused
-from events.store.database import Database
-from events.store.incoming import Early, Incoming, Letter
+from events.store.bus_port import Early, Incoming, Letter
+
+NOT_UNDERSTOOD = (BrokenMessage.__name__, UnknownMessage.__name__)
+AT_ONCE = 100
 
 
 class DeadLetters:
     """Works on the database alone, beside running services; the bus is not needed."""
 
-    def __init__(self, service: str, database: Database, handler: Handler, features: Sequence[Listening]) -> None:
-        """As the service's own bus is made."""
-        self._incoming = Incoming(database)
-        self._reactor = Reactor(service, handler, features)
+    def __init__(
+        self,
+        service: str,
+        incoming: Incoming,
+        handler: Handler,
+        features: Sequence[Listening],
+        reactor: Reactor | None = None,
+    ) -> None:
+        """As the service's own bus is made, or with its reactor."""
+        self._incoming = incoming
+        self._reactor = reactor or Reactor(service, handler, features)
 
     async def list(self, status: str | None = "parked") -> Sequence[Letter]:
         """Dead letters, oldest first; None: those that were settled too."""
@@ -42,6 +54,16 @@ class DeadLetters:
         await self._release(letter, "replayed")
         return None
 
+    async def replay_understood(self) -> None:
+        """Handle what another release has parked because it did not understand it, and this one does.
+
+        So contracts may change while old and new replicas hear side by side. What is wrong stays parked.
+        """
+        letters = (each for each in await self.list() if each.reason.startswith(NOT_UNDERSTOOD))
+        for letter in islice(filter(_is_understood, letters), AT_ONCE):
+            with suppress(Refused):  # somebody else was faster
+                await self.replay(letter.id)
+
     async def drop(self, id: UUID) -> None:
         """Never handle it; handle what waits behind it."""
         await self._release(await self._parked(id), "dropped")
@@ -62,6 +84,14 @@ class DeadLetters:
         waiting = await self._incoming.ready(letter.source, [key])
         inbox = Inbox(letter.source, self._incoming, self._reactor, Pulse("dead letters"))
         await inbox.take_up(waiting)
+
+
+def _is_understood(letter: Letter) -> bool:
+    try:
+        understood(letter.source, letter.message)
+    except (BrokenMessage, UnknownMessage):
+        return False
+    return True
 
 
 def _place(letter: Letter) -> Early | None:

@@ -95,7 +95,7 @@ def to_message(service: str, event: StoredEvent, message_id: str | None = None) 
 def position_of(message: Message) -> int | None:
     """The position in its service's log that a message bears."""
     text = message.headers.get(POSITION, "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
 def place_of(source: str, message: Message) -> Place | None:

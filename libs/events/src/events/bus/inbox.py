@@ -15,7 +15,7 @@ from events.bus.port import Delivery, Message
 from events.bus.reacting import Permanent, Reactor, Transient
 from events.bus.watch import Pulse
 from events.failpoints import failpoint
-from events.store.incoming import Early, Incoming, Key, Mark, Waiting
+from events.store.bus_port import Early, Incoming, Key, Mark, Waiting
 
 log = structlog.get_logger(__name__)
 
@@ -42,6 +42,8 @@ class Round:
     done: list[Item] = field(default_factory=list)
     later: list[Item] = field(default_factory=list)
     trouble: str = ""
+    identity: str = ""
+    """Which database it began in."""
 
 
 class Inbox:
@@ -86,6 +88,7 @@ class Inbox:
             else:
                 result.parked.append((item, await self._why_nowhere(item)))
         marks = await self._incoming.marks(self._source, streams) if streams else {}
+        result.identity = next((mark.identity for mark in marks.values()), "")
         limit = asyncio.Semaphore(AT_ONCE)
         await asyncio.gather(*(self._stream(key, of_it, marks[key], limit, result) for key, of_it in streams.items()))
         ready = await self._recorded(result)
@@ -128,7 +131,7 @@ class Inbox:
         result.done.extend(item for item, _ in result.parked)
         await failpoint("W7a")
         if result.heard:
-            await self._incoming.advance(self._source, result.heard)
+            await self._incoming.advance(self._source, result.heard, identity=result.identity)
         ready: list[Item] = []
         if result.early:
             turn = {(e.tenant, e.stream, e.version) for e in await self._incoming.keep(self._source, _places(result))}

@@ -48,10 +48,22 @@ OPTIONS: dict[str, Any] = {
     "max_reconnect_attempts": -1,  # by default the client gives up for good after two minutes
     "reconnect_time_wait": 0.5,
     "connect_timeout": 2,
-    "ping_interval": 3,  # by default a dead link is noticed after four minutes
+    "ping_interval": 2,  # a dead link is noticed after six seconds, by default after four minutes
     "max_outstanding_pings": 2,
     "pending_size": -1,  # a publish while away fails at once; otherwise it is sent later, behind our back
 }
+
+
+class _Client(Client):
+    """nats-py reads nothing more, and does not say so, after a subject that is no UTF-8: anybody may publish one."""
+
+    def _build_message(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: Any) -> Any:
+        readable = subject.decode(errors="backslashreplace").encode()
+        return super()._build_message(sid, readable, reply, data, headers)
+
+
+class NotThere(BrokerRefused):
+    """There is no such stream, durable or message."""
 
 
 class NatsBroker:
@@ -60,11 +72,15 @@ class NatsBroker:
     def __init__(self, url: str, name: str) -> None:
         """`name` is how the connection appears at the server; nothing is connected yet."""
         self._url = url
-        self._name = name
-        self._client = Client()
+        self._client_name = name
+        self._client = _Client()
         self._connecting: asyncio.Task[None] | None = None
         self._connections = 0
         self._gone = asyncio.Event()
+
+    @property
+    def name(self) -> str:
+        return f"NATS at {self._url.rpartition('@')[2]}"
 
     def start(self) -> None:
         """Connect in the background, for as long as it takes."""
@@ -92,23 +108,26 @@ class NatsBroker:
     def connections(self) -> int:
         return self._connections
 
-    async def publish(self, stream: str, messages: Sequence[Message], within: float) -> Sequence[Fate]:
-        if not self.connected:
-            raise BrokerTrouble("NATS is not connected")
+    async def publish(
+        self, stream: str, messages: Sequence[Message], within: float, *, connection: int | None = None
+    ) -> Sequence[Fate]:
+        if not self.connected or connection not in (None, self._connections):
+            raise BrokerTrouble("NATS is not connected, or anew")
         sent = [asyncio.create_task(self._publish(stream, each, within)) for each in messages]
         try:
             if armed():
                 await asyncio.sleep(0)
                 await self._client.flush(1)
                 await failpoint("W4")
-            await asyncio.wait(sent, timeout=within + 1)
+            if sent:
+                await asyncio.wait(sent, timeout=within + 1)
             return [each.result() if each.done() else Fate.UNKNOWN for each in sent]
         finally:
             for each in sent:
                 each.cancel()
 
     async def stream(self, name: str) -> StreamInfo | None:
-        with suppress(NotFoundError):
+        with suppress(NotThere):
             info = await self._asked(self._js.stream_info(name))
             return StreamInfo(
                 created=info.created.isoformat() if info.created else "",
@@ -136,20 +155,21 @@ class NatsBroker:
         return []
 
     async def message_at(self, stream: str, sequence: int) -> Message | None:
-        with suppress(NotFoundError):
+        with suppress(NotThere):
             raw = await self._asked(self._js.get_msg(stream, seq=sequence))
-            return Message(raw.subject or "", dict(raw.headers or {}), raw.data or b"")
+            headers = {name: str(text) for name, text in (raw.headers or {}).items()}  # not text, where not ASCII
+            return Message(raw.subject or "", headers, raw.data or b"")
         return None
 
     async def durable(self, spec: DurableSpec) -> DurableInfo | None:
-        with suppress(NotFoundError):
+        with suppress(NotThere):
             info = await self._asked(self._js.consumer_info(spec.stream, spec.name))
             acked = info.ack_floor.stream_seq if info.ack_floor else 0
             return DurableInfo(acked, info.num_ack_pending or 0, info.num_pending or 0)
         return None
 
     async def make_durable(self, spec: DurableSpec, start: int) -> None:
-        with suppress(NotFoundError):
+        with suppress(NotThere):
             await self._asked(self._js.delete_consumer(spec.stream, spec.name))
         config = ConsumerConfig(
             durable_name=spec.name,
@@ -181,11 +201,11 @@ class NatsBroker:
     async def _connect(self) -> None:
         """Until it has worked once."""
         while True:
-            client = Client()
+            client = _Client()
             try:
                 await client.connect(
                     self._url,
-                    name=self._name,
+                    name=self._client_name,
                     error_cb=self._error,
                     disconnected_cb=self._disconnected,
                     reconnected_cb=self._reconnected,
@@ -208,6 +228,10 @@ class NatsBroker:
         log.warning("nats_error", error=repr(error))
 
     async def _disconnected(self) -> None:
+        self._connections += 1
+        # What was not sent yet would go to whichever server comes next, whatever has become of its data.
+        self._client._pending.clear()  # noqa: SLF001
+        self._client._pending_data_size = 0  # noqa: SLF001
         log.warning("nats_disconnected")
 
     async def _closed(self) -> None:
@@ -241,12 +265,12 @@ class NatsBroker:
         return Fate.ACKED
 
     async def _asked(self, question: Awaitable[T]) -> T:
-        """The answer; that there is no such thing is one too."""
+        """The answer; NotThere and what else was refused are answers, too."""
         try:
             async with asyncio.timeout(ANSWER_WITHIN + 1):
                 return await question
-        except NotFoundError:
-            raise
+        except NotFoundError as error:
+            raise NotThere(f"JetStream: {error.description}") from error
         except APIError as error:
             raise BrokerRefused(f"JetStream: {error.description}") from error
         except (nats.errors.Error, OSError) as error:

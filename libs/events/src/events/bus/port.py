@@ -105,15 +105,30 @@ class Broker(Protocol):
     """A connection to the broker, which looks after itself. Everything may raise BrokerTrouble."""
 
     @property
+    def name(self) -> str:
+        """What it is and where, in words for people; nothing secret."""
+
+    def start(self) -> None:
+        """Connect in the background, for as long as it takes."""
+
+    async def stop(self) -> None:
+        """Send what is under way, and close."""
+
+    @property
     def connected(self) -> bool:
         """Whether there is a connection at this moment."""
 
     @property
     def connections(self) -> int:
-        """How often a connection was made: a number that has changed means a reconnect."""
+        """How often a connection was made or lost: behind another number may stand another server, with other data."""
 
-    async def publish(self, stream: str, messages: Sequence[Message], within: float) -> Sequence[Fate]:
-        """Send all, pipelined and in order, and wait at most so long for the answer to each."""
+    async def publish(
+        self, stream: str, messages: Sequence[Message], within: float, *, connection: int | None = None
+    ) -> Sequence[Fate]:
+        """Send all, pipelined and in order, and wait at most so long for the answer to each.
+
+        `connection`: only over this one (of `connections`), not over one that was made since.
+        """
 
     async def stream(self, name: str) -> StreamInfo | None:
         """The stream, if there is one."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import traceback
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 import structlog
@@ -17,6 +17,9 @@ from events.store.port import Origin, OutcomeUnknown, Unavailable
 log = structlog.get_logger(__name__)
 
 PATIENCE = 20.0
+
+Knows = Callable[[Message], Awaitable[bool]]
+"""Raises Unavailable where that is not decided."""
 
 
 class Listening(Protocol):
@@ -42,8 +45,12 @@ class Permanent(Exception):
 class Reactor:
     """Carries out what a service's features do about news."""
 
-    def __init__(self, service: str, handler: Handler, features: Sequence[Listening]) -> None:
-        """Features that hear nothing do no harm."""
+    def __init__(
+        self, service: str, handler: Handler, features: Sequence[Listening], knows: Knows | None = None
+    ) -> None:
+        """Features that hear nothing do no harm. `knows`: whether our log has what our own stream says."""
+        self._service = service
+        self._knows = knows
         self._by = Actor(person=f"system:{service}")
         self._handler = handler
         self._features = [feature for feature in features if feature.react]
@@ -57,7 +64,10 @@ class Reactor:
         """Done when this returns, now or earlier. Raises Transient or Permanent."""
         try:
             async with asyncio.timeout(PATIENCE):
-                await self._carry_out(understood(source, message))
+                heard = understood(source, message)
+                concerned = [each for each in self._features if isinstance(heard.news.body, each.hears)]
+                if concerned and await self._is_known(source, message):
+                    await self._carry_out(heard, concerned)
         except (Unavailable, OutcomeUnknown, UnknownEvent, OSError) as error:  # OSError: TimeoutError too
             raise Transient(str(error) or repr(error)) from error
         except (BrokenMessage, UnknownMessage) as error:
@@ -69,11 +79,15 @@ class Reactor:
             log.exception("reaction_failed", source=source, subject=message.subject)
             raise Permanent("a bug: " + traceback.format_exception_only(error)[-1].strip()) from error
 
-    async def _carry_out(self, heard: Heard) -> None:
-        for feature in self._features:
-            if feature.react and isinstance(heard.news.body, feature.hears):
-                for reaction in feature.react(heard.news):
-                    await self._handler.handle(self._instruction(heard, reaction))
+    async def _is_known(self, source: str, message: Message) -> bool:
+        """Others are believed; what we have said ourselves must stand in our log."""
+        return source != self._service or self._knows is None or await self._knows(message)
+
+    async def _carry_out(self, heard: Heard, concerned: Sequence[Listening]) -> None:
+        for feature in concerned:
+            assert feature.react
+            for reaction in feature.react(heard.news):
+                await self._handler.handle(self._instruction(heard, reaction))
 
     def _instruction(self, heard: Heard, reaction: Reaction) -> Instruction:
         news = heard.news

@@ -2,23 +2,24 @@
 
 PostgreSQL is the record, the bus is disposable. The checkpoint moves over the contiguous acknowledged prefix only, by
 compare-and-set; whoever leads compares the JetStream stream with it at the start and at every reconnect, and rewinds.
-Two leaders at once cost duplicates, never loss.
+Two leaders at once cost duplicates, never loss. What the stream got since our log last agreed with it is read back
+first, so that a log which is older than what others have heard says nothing.
 """
 
 import asyncio
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from time import monotonic
+from dataclasses import dataclass, replace
+from random import Random, SystemRandom
 
 import structlog
 
-from events.bus.envelope import position_of, stream_name, stream_subject, to_message
-from events.bus.port import Broker, BrokerTrouble, Fate, StreamInfo, StreamSpec
-from events.bus.watch import Pulse
+from events.bus.envelope import MESSAGE_ID, stream_name, stream_subject, to_message
+from events.bus.port import Broker, BrokerTrouble, Fate, Message, StreamInfo, StreamSpec
+from events.bus.read_back import ReadBack, Whose, agreed_up_to
+from events.bus.watch import Pulse, now
 from events.failpoints import failpoint
-from events.store.outgoing import Outgoing, Tail
+from events.store.bus_port import Noted, Outgoing, Tail
 from events.store.port import OutcomeUnknown, StoredEvent, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -49,20 +50,35 @@ class RelaySettings:
 class Relay:
     """Publishes one service's announcements; of all replicas one leads."""
 
-    def __init__(self, service: str, outgoing: Outgoing, broker: Broker, settings: RelaySettings, pulse: Pulse) -> None:
-        """`pulse` tells the watch how it goes."""
+    def __init__(
+        self,
+        service: str,
+        outgoing: Outgoing,
+        broker: Broker,
+        settings: RelaySettings,
+        pulse: Pulse,
+        chance: Random | None = None,
+    ) -> None:
+        """`pulse` tells the watch how it goes; `chance` makes names that nobody else has."""
         self._service = service
         self._outgoing = outgoing
         self._broker = broker
         self._settings = settings
         self._pulse = pulse
         self._spec = StreamSpec(stream_name(service), stream_subject(service), settings.max_bytes, settings.replicas)
-        self._holder = f"{service}-{secrets.token_hex(8)}"
+        self._chance = chance or SystemRandom()
+        self._holder = f"{service}-{self._chance.getrandbits(64):016x}"
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._renewed = self._looked = 0.0
         self._seen: StreamInfo | None = None
-        self.leads = False
+        self._read_back = ReadBack(service, broker, outgoing)
+        self._noted = Noted()
+        self._sent = 0
+        self._connection = 0
+        """Over which the stream was compared with our log. Nothing is published over another: should the stream have
+        lost its end, what we publish would stand where the end was, and nobody would see that it is missing."""
+        self.leads = self.halted = False
         self.warnings: Sequence[str] = ()
         """What is amiss with the stream, but does not hold the relay up."""
 
@@ -84,12 +100,13 @@ class Relay:
                 epoch = await self._outgoing.lease(self._holder, self._settings.lease)
                 self.leads = epoch is not None
                 if epoch is not None:
-                    self._renewed = monotonic()
+                    self._renewed = now()
                     await self._lead(epoch)
                 else:
-                    self._pulse.trouble = ""
+                    self._pulse.trouble, self.halted = "", False
                     wait = self._settings.renew
             except (BrokerTrouble, Unavailable, OutcomeUnknown, Halted) as trouble:
+                self.halted = isinstance(trouble, Halted)
                 if self._pulse.trouble != str(trouble):
                     log.warning("relay_held_up", why=str(trouble))
                 self._pulse.trouble = str(trouble)
@@ -101,53 +118,76 @@ class Relay:
         with suppress(Unavailable, OutcomeUnknown):
             await self._outgoing.release(self._holder)
 
-    async def republish(self, start: int, batch: int = 256) -> int:
-        """Send announcements from a position up to the head once more, as new messages; how many they were."""
-        sent, after = 0, start - 1
-        while events := (await self._outgoing.tail(after, batch)).events:
-            messages = [to_message(self._service, e, f"{e.id}-again-{secrets.token_hex(4)}") for e in events]
-            fates = await self._broker.publish(self._spec.name, messages, self._settings.publish_timeout)
-            acked = _prefix(fates)
-            sent += acked
-            if acked < len(events):
-                raise BrokerTrouble(f"position {events[acked].position} was not acknowledged: {fates[acked]}")
-            after = events[-1].position
+    async def republish(self, start: int) -> int:
+        """Send announcements from a position up to the head once more, as new messages; how many they were.
+
+        Raises Halted where others have heard what our log does not have.
+        """
+        self._connection = self._broker.connections
+        noted, info = await self._outgoing.noted(), await self._broker.stream(self._spec.name)
+        if info:
+            await self._agreed(noted, info)
+        again = f"again-{self._chance.getrandbits(32):08x}"
+        sent = await self._tell_given_up(start, again)
+        while events := (await self._outgoing.tail(start - 1, self._settings.window)).events:
+            await self._tell([to_message(self._service, e, f"{e.id}-{again}") for e in events])
+            sent, start = sent + len(events), events[-1].position + 1
         return sent
+
+    async def _tell(self, messages: Sequence[Message]) -> None:
+        """All of them, or BrokerTrouble."""
+        self._pulse.beat()
+        for message, fate in zip(messages, await self._publish(messages), strict=True):
+            if fate is not Fate.ACKED:
+                raise BrokerTrouble(f"{message.headers.get('ce-id')} was not acknowledged: {fate}")
+
+    async def _publish(self, messages: Sequence[Message]) -> Sequence[Fate]:
+        within, connection = self._settings.publish_timeout, self._connection
+        return await self._broker.publish(self._spec.name, messages, within, connection=connection)
+
+    async def _tell_given_up(self, start: int, again: str) -> int:
+        """What was given up after a restore is told on: without it, whoever listens anew would wait for its numbers."""
+        lost = await self._outgoing.lost_announcements(start)
+        for first in range(0, len(lost), self._settings.window):
+            some = lost[first : first + self._settings.window]
+            fresh = [{**each.message.headers, MESSAGE_ID: f"{each.event}-{again}"} for each in some]
+            await self._tell([replace(e.message, headers=headers) for e, headers in zip(some, fresh, strict=True)])
+        return len(lost)
 
     async def _lead(self, epoch: int) -> None:
         position = await self._outgoing.take_over(epoch)
-        connections = self._broker.connections
+        self._connection = self._broker.connections
         if position is None:
             return
         position = await self._compared(epoch, position)
-        while not self._stopping.is_set() and self._broker.connections == connections:
+        while not self._stopping.is_set() and self._broker.connections == self._connection:
             self._pulse.beat()
-            if not await self._still_leading(epoch) or not await self._same_stream():
+            if not await self._still_leading(epoch) or not await self._same_stream(epoch):
                 return
             moved = await self._forward(epoch, position)
             if moved is None:
                 return
             if moved == position:
                 await self._rest(self._settings.poll)
-            position = moved
+            position, self.halted = moved, False
             self._pulse.trouble = ""
 
     async def _forward(self, epoch: int, position: int) -> int | None:
         """Publish the next window; the new checkpoint, or None if it is no longer ours to move."""
         tail = await self._outgoing.tail(position, self._settings.window)
-        await failpoint("W3")
-        if tail.head < position:
-            return None  # the database under us is an older one
+        if (tail.identity, tail.checkpoint) != (self._noted.identity, position) or tail.head < position:
+            return None  # the database under us is another one, or another process leads
         acked, fate = len(tail.events), Fate.ACKED
         if tail.events:
-            messages = [to_message(self._service, event) for event in tail.events]
-            fates = await self._broker.publish(self._spec.name, messages, self._settings.publish_timeout)
+            await failpoint("W3")
+            fates = await self._publish([to_message(self._service, event) for event in tail.events])
+            self._sent += fates.count(Fate.ACKED)
             acked = _prefix(fates)
             fate = fates[acked] if acked < len(fates) else Fate.ACKED
+            await failpoint("W5")
         new = self._reached(tail, acked, position)
-        await failpoint("W5")
         if new != position:
-            if not await self._outgoing.move(epoch, position, new):
+            if not await self._outgoing.move(epoch, position, new, tail.identity):
                 return None
             self._pulse.moved()
         if fate is not Fate.ACKED:
@@ -164,65 +204,81 @@ class Relay:
 
     async def _compared(self, epoch: int, position: int) -> int:
         """The checkpoint after a look at the stream: what it has lost is published again."""
+        self._noted = noted = await self._outgoing.noted()
         info = await self._broker.stream(self._spec.name)
         if info is None:
             # First the checkpoint, then the stream: a crash in between must not leave an empty stream believed full.
             position = await self._rewound(epoch, position, 0)
             await self._broker.make_stream(self._spec)
             info = await self._broker.stream(self._spec.name)
-        else:
-            self.warnings = await self._broker.mend_stream(self._spec)
-            last = await self._last_position(info)
-            if last < position:
-                # Resent messages lie out of order by up to a window, so the last one vouches only for what is before.
-                position = await self._rewound(epoch, position, max(0, last - self._settings.window))
-        self._seen, self._looked = info, monotonic()
+            if info is None:
+                raise BrokerTrouble(f"{self._spec.name} was made, and is not there")
+        self.warnings = await self._broker.mend_stream(self._spec)
+        last = await self._agreed(noted, info, epoch)
+        if info.created != noted.created or info.last_sequence < noted.sequence:
+            await self._tell_given_up(0, info.created)
+        if last < position:
+            # Resent messages lie out of order by up to a window, so the last one vouches only for what is before.
+            position = await self._rewound(epoch, position, max(0, last - self._settings.window))
+        await self._note(epoch, info)
         return position
 
-    async def _last_position(self, info: StreamInfo) -> int:
-        """The position of the stream's last message of ours; it must be one of our log."""
-        for sequence in range(info.last_sequence, max(0, info.last_sequence - self._settings.window), -1):
-            message = await self._broker.message_at(self._spec.name, sequence) if info.messages else None
-            position = position_of(message) if message else None
-            if message is None or position is None:
-                continue
-            event = await self._outgoing.event_at(position)
-            if str(event) != message.headers.get("ce-id"):
-                head = (await self._outgoing.behind()).head
-                raise Halted(
-                    f"{self._spec.name} holds position {position} (event {message.headers.get('ce-id')}), our log "
-                    f"{'ends at ' + str(head) if position > head else 'has another event there'}: an older database "
-                    "was restored; an operator decides"
-                )
-            return position
-        return 0
+    async def _agreed(self, noted: Noted, info: StreamInfo, epoch: int | None = None) -> int:
+        """The position of the stream's last message of ours. Raises Halted if one not known yet is not of our log."""
+        last, enough = 0, agreed_up_to(noted, info)
+        async for read, page in self._read_back.pages(0, info.last_sequence):
+            self._pulse.beat()
+            if epoch is not None and not await self._still_leading(epoch):
+                raise BrokerTrouble("somebody else leads by now")
+            for each in page:
+                if each.whose is Whose.STRANGE:
+                    raise Halted(await self._read_back.why(each))
+                if each.whose is Whose.OURS and last == 0:
+                    last = each.position
+            if last and read <= enough:
+                break
+        return last
+
+    async def _note(self, epoch: int, info: StreamInfo) -> None:
+        """All that the stream holds by now is of our log."""
+        noted = Noted(info.created, info.last_sequence, self._noted.identity)
+        if noted != self._noted and not await self._outgoing.note(epoch, noted):
+            raise BrokerTrouble("somebody else leads, or the database is another one")
+        self._noted, self._seen, self._looked, self._sent = noted, info, now(), 0
 
     async def _rewound(self, epoch: int, position: int, to: int) -> int:
         if to == position:
             return position
         log.warning("relay_rewinds", checkpoint=position, to=to)
-        if not await self._outgoing.move(epoch, position, to):
+        if not await self._outgoing.move(epoch, position, to, self._noted.identity):
             raise BrokerTrouble("somebody else has moved the checkpoint")
         return to
 
     async def _still_leading(self, epoch: int) -> bool:
-        if monotonic() - self._renewed < self._settings.renew:
+        if now() - self._renewed < self._settings.renew:
             return True
         self.leads = await self._outgoing.lease(self._holder, self._settings.lease) == epoch
-        self._renewed = monotonic()
+        self._renewed = now()
         return self.leads
 
-    async def _same_stream(self) -> bool:
+    async def _same_stream(self, epoch: int) -> bool:
         """Whether the stream is the one that we compared; it is looked at every few seconds only."""
-        if monotonic() - self._looked < self._settings.look:
+        if now() - self._looked < self._settings.look:
             return True
         info, seen = await self._broker.stream(self._spec.name), self._seen
-        self._seen, self._looked = info, monotonic()
+        self._warn_when_full(info)
+        if not (info and seen and info.created == seen.created and info.last_sequence >= seen.last_sequence):
+            return False
+        if info.last_sequence - seen.last_sequence > self._sent:  # somebody else has published here
+            await self._agreed(self._noted, info, epoch)
+        await self._note(epoch, info)
+        return True
+
+    def _warn_when_full(self, info: StreamInfo | None) -> None:
         if info and info.max_bytes > 0 and info.bytes > ALARM_WHEN_FULL * info.max_bytes:
             self.warnings = [f"JetStream stream {self._spec.name} is {info.bytes / info.max_bytes:.0%} full"]
         elif self.warnings and "full" in self.warnings[0]:
             self.warnings = ()
-        return bool(info and seen and info.created == seen.created and info.last_sequence >= seen.last_sequence)
 
     async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):

@@ -4,25 +4,26 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from time import monotonic
+from random import Random
 
 import structlog
 
 from events.bus.consumer import Consumer
+from events.bus.dead_letters import DeadLetters
 from events.bus.inbox import Inbox
-from events.bus.nats import NatsBroker
-from events.bus.reacting import Listening, Reactor
+from events.bus.port import Broker
+from events.bus.reacting import Listening, Reactor, Transient
+from events.bus.read_back import ReadBack
 from events.bus.relay import Relay, RelaySettings
-from events.bus.watch import Pulse, Watched
+from events.bus.watch import Pulse, Watched, now
 from events.handling import Handler
-from events.store.database import Database
-from events.store.incoming import Gap, Incoming
-from events.store.outgoing import Behind, Outgoing
+from events.store.bus_port import Behind, Gap, Incoming, Outgoing
 from events.store.port import OutcomeUnknown, Unavailable
 
 log = structlog.get_logger(__name__)
 
 SWEEP_EVERY = 1.0
+LETTERS_EVERY = 10.0
 STOP_WITHIN = 10.0
 
 
@@ -31,7 +32,7 @@ class BusSettings:
     """What may differ from installation to installation; times in seconds."""
 
     relay: RelaySettings = field(default_factory=RelaySettings)
-    ack_wait: float = 10.0
+    ack_wait: float = 5.0
     gap_after: float = 10.0
     look_every: float = 2.0
     """How often what only database and broker know is asked for."""
@@ -46,6 +47,8 @@ class Status:
     degraded: tuple[str, ...]
     connected: bool
     leads: bool
+    halted: bool
+    """The relay waits for an operator's decision: an older database was restored."""
     lag: int
     """Positions between the relay's checkpoint and the head of the log."""
     oldest_unpublished: float
@@ -62,23 +65,24 @@ class Bus:
 
     def __init__(
         self,
-        database: Database,
         handler: Handler,
         service: str,
         features: Sequence[Listening],
-        nats_url: str,
+        *,
+        broker: Broker,
+        incoming: Incoming,
+        outgoing: Outgoing,
         settings: BusSettings | None = None,
+        chance: Random | None = None,
     ) -> None:
-        """Nothing is connected yet."""
+        """Nothing is connected yet; the broker is started and stopped with the bus. `chance`: see Relay."""
         settings = settings or BusSettings()
         self._settings = settings
-        self._incoming, self._outgoing = Incoming(database), Outgoing(database)
-        self._broker = NatsBroker(nats_url, f"closeloop-{service}")
-        self._url = nats_url.rpartition("@")[2]
+        self._incoming, self._outgoing, self._broker = incoming, outgoing, broker
         relay_pulse = Pulse("relay")
-        self.relay = Relay(service, self._outgoing, self._broker, settings.relay, relay_pulse)
+        self.relay = Relay(service, outgoing, broker, settings.relay, relay_pulse, chance)
         self._tasks = [Watched(relay_pulse, self.relay.run)]
-        reactor = Reactor(service, handler, features)
+        reactor = Reactor(service, handler, features, ReadBack(service, broker, outgoing).knows)
         self._consumers: dict[str, Consumer] = {}
         self._inboxes: dict[str, Inbox] = {}
         sweep = Pulse("sweep")
@@ -98,6 +102,8 @@ class Bus:
             self._consumers[source] = consumer
             self._inboxes[source] = Inbox(source, self._incoming, reactor, sweep)
             self._tasks.append(Watched(pulse, consumer.run))
+        self._letters = DeadLetters(service, incoming, handler, features, reactor)
+        self._letters_due = 0.0
         self._sweep_pulse, self._look_pulse = sweep, Pulse("bus watch")
         self._tasks += [Watched(sweep, self._sweep), Watched(self._look_pulse, self._look)]
         self._stopping = asyncio.Event()
@@ -135,16 +141,17 @@ class Bus:
             degraded=tuple(self._complaints()),
             connected=self._broker.connected,
             leads=self.relay.leads,
+            halted=self.relay.halted,
             lag=max(0, self._behind.head - self._behind.checkpoint),
             oldest_unpublished=self._behind.oldest,
             pending={source: consumer.pending for source, consumer in self._consumers.items()},
             gaps=self._gaps,
             parked=self._parked,
-            idle={task.pulse.name: monotonic() - task.pulse.progress for task in self._tasks},
+            idle={task.pulse.name: now() - task.pulse.progress for task in self._tasks},
         )
 
     def _complaints(self) -> list[str]:
-        found = [] if self._broker.connected else [f"NATS at {self._url} is not connected"]
+        found = [] if self._broker.connected else [f"{self._broker.name} is not connected"]
         found += [each for task in self._tasks for each in task.complaints()]
         found += self.relay.warnings
         if self._behind.oldest > self._settings.late_after:
@@ -180,11 +187,17 @@ class Bus:
                 self._behind = await self._outgoing.behind()
                 self._gaps = tuple(await self._incoming.gaps(self._settings.gap_after))
                 self._parked = await self._incoming.parked()
+                await self._try_letters()
                 self._look_pulse.trouble = ""
                 self._look_pulse.moved()
-            except (Unavailable, OutcomeUnknown) as trouble:
+            except (Unavailable, OutcomeUnknown, Transient) as trouble:
                 self._look_pulse.trouble = str(trouble)
             await self._rest(self._settings.look_every)
+
+    async def _try_letters(self) -> None:
+        if self._parked and now() >= self._letters_due:
+            self._letters_due = now() + LETTERS_EVERY
+            await self._letters.replay_understood()
 
     async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):

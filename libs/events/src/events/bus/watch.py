@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from time import monotonic
+from dataclasses import dataclass
 
 import structlog
 
@@ -13,28 +12,33 @@ STUCK_AFTER = 12.0
 RESTART_AFTER = 1.0
 
 
+def now() -> float:
+    """Seconds by the clock of the event loop, which a simulation may wind."""
+    return asyncio.get_running_loop().time()
+
+
 @dataclass
 class Pulse:
     """The life of one task. It beats at every step and at every wait; no wait may be longer than `STUCK_AFTER`."""
 
     name: str
-    last: float = field(default_factory=monotonic)
-    progress: float = field(default_factory=monotonic)
+    last: float = 0.0
+    progress: float = 0.0
     trouble: str = ""
     """What hinders it now; empty while all is well."""
 
     def beat(self) -> None:
         """Still here."""
-        self.last = monotonic()
+        self.last = now()
 
     def moved(self) -> None:
         """Something was done."""
-        self.last = self.progress = monotonic()
+        self.last = self.progress = now()
 
     def complaints(self) -> list[str]:
         """What is wrong with this task, in words."""
         found = [f"{self.name}: {self.trouble}"] if self.trouble else []
-        silent = monotonic() - self.last
+        silent = now() - self.last
         return [*found, f"{self.name} has made no step for {silent:.0f} s"] if silent > STUCK_AFTER else found
 
 
@@ -49,6 +53,7 @@ class Watched:
 
     def start(self) -> None:
         """Begin."""
+        self.pulse.moved()
         self.task = asyncio.create_task(self._keep_running(), name=self.pulse.name)
 
     async def stop(self, within: float) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 SETTINGS = {
@@ -17,6 +19,8 @@ SETTINGS = {
     "tcp_keepalives_count": "2",
 }
 WAIT_FOR_CONNECTION = 3.0
+ANSWER_WITHIN = 6.0
+"""A server that lives has cancelled any statement before that; whoever is silent for longer is dead."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,9 @@ def _engine(url: str, name: str, size: int) -> AsyncEngine:
     connect: dict[str, Any] = {
         "server_settings": {**SETTINGS, "application_name": f"closeloop {name}"},
         "timeout": WAIT_FOR_CONNECTION,
-        "command_timeout": 8.0,
+        "command_timeout": ANSWER_WITHIN,
     }
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         isolation_level="AUTOCOMMIT",
         pool_size=size,
@@ -58,3 +62,14 @@ def _engine(url: str, name: str, size: int) -> AsyncEngine:
         pool_use_lifo=True,
         connect_args=connect,
     )
+    event.listen(engine.sync_engine, "handle_error", _give_up_the_dead)
+    return engine
+
+
+def _give_up_the_dead(failed: ExceptionContext) -> None:
+    """The driver keeps a connection that did not answer in time and waits for it again; others are no better off."""
+    if isinstance(failed.original_exception, TimeoutError) and failed.connection is not None:
+        driver = failed.connection.connection.driver_connection
+        assert driver is not None
+        driver.terminate()
+        failed.is_disconnect = True

@@ -7,9 +7,7 @@ own commit, for what waits behind it: whoever finds the predecessor handled hand
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import RowMapping, bindparam, text
@@ -17,22 +15,19 @@ from sqlalchemy import RowMapping, bindparam, text
 from events.bus.port import Message
 from events.codec import canonical
 from events.failpoints import failpoint
-from events.kernel import derived_id
 from events.store import tables as t
+from events.store.bus_port import Early, Gap, Key, Letter, Listener, Mark, Waiting, letter_id
 from events.store.database import Database
-from events.store.outgoing import ask
+from events.store.outgoing import IDENTITY, ask
+from events.store.port import Unavailable
 
-T = TypeVar("T")
-Key = tuple[str, UUID]
-"""(tenant, stream) of a source service."""
-
-MARKS = text("""
-    SELECT k.tenant, k.stream, coalesce(i.version, 0) AS version, d.id IS NOT NULL AS parked
+MARKS = text(f"""
+    SELECT k.tenant, k.stream, coalesce(i.version, 0) AS version, d.id IS NOT NULL AS parked, {IDENTITY} AS identity
     FROM unnest(CAST(:tenants AS text[]), CAST(:streams AS uuid[])) AS k(tenant, stream)
     LEFT JOIN inbox i ON (i.tenant, i.source, i.stream) = (k.tenant, :source, k.stream)
     LEFT JOIN dead_letters d ON d.status = 'parked' AND d.source = :source AND d.tenant = k.tenant
         AND d.stream = k.stream AND d.version = coalesce(i.version, 0) + 1
-""")
+""")  # noqa: S608
 
 KEEP = text("""
     WITH came AS (
@@ -54,23 +49,26 @@ KEEP = text("""
     SELECT tenant, stream, version FROM marks
 """)
 
-ADVANCE = text("""
+ADVANCE = text(f"""
     WITH moved AS (
         INSERT INTO inbox AS i (tenant, source, stream, version)
         SELECT tenant, CAST(:source AS text), stream, version
         FROM unnest(CAST(:tenants AS text[]), CAST(:streams AS uuid[]), CAST(:versions AS integer[]))
             AS h(tenant, stream, version)
+        WHERE CAST(:identity AS text) = '' OR {IDENTITY} = :identity
         ORDER BY tenant, stream
         ON CONFLICT (tenant, source, stream) DO UPDATE SET version = greatest(i.version, excluded.version)
         RETURNING tenant, stream, version
     ), forgotten AS (
         DELETE FROM waiting w USING moved m
         WHERE (w.tenant, w.source, w.stream) = (m.tenant, :source, m.stream) AND w.version <= m.version
+    ), settled AS (
+        UPDATE dead_letters d SET status = :settled, settled_at = clock_timestamp() FROM moved m
+        WHERE d.status = 'parked' AND d.source = :source AND d.tenant = m.tenant AND d.stream = m.stream
+            AND d.version <= m.version
     )
-    UPDATE dead_letters d SET status = :settled, settled_at = clock_timestamp() FROM moved m
-    WHERE d.status = 'parked' AND d.source = :source AND d.tenant = m.tenant AND d.stream = m.stream
-        AND d.version <= m.version
-""")
+    SELECT count(*) AS moved FROM moved
+""")  # noqa: S608
 
 PARK = text("""
     WITH mark AS (
@@ -115,8 +113,13 @@ READY_BEHIND = text(
 )
 
 TIDY = text("""
-    DELETE FROM waiting w USING inbox i
-    WHERE (w.tenant, w.source, w.stream) = (i.tenant, i.source, i.stream) AND w.version <= i.version
+    WITH forgotten AS (
+        DELETE FROM waiting w USING inbox i
+        WHERE (w.tenant, w.source, w.stream) = (i.tenant, i.source, i.stream) AND w.version <= i.version
+    )
+    UPDATE dead_letters d SET status = 'replayed', settled_at = clock_timestamp() FROM inbox i
+    WHERE d.status = 'parked' AND (d.tenant, d.source, d.stream) = (i.tenant, i.source, i.stream)
+        AND d.version <= i.version
 """)
 
 GAPS = text("""
@@ -132,94 +135,31 @@ GAPS = text("""
     ORDER BY seconds DESC LIMIT 20
 """)
 
-IDENTITY = """
-    (SELECT concat(pg_postmaster_start_time(), ' ', d.oid) FROM pg_database d WHERE d.datname = current_database())
-"""
-"""Another after every restart of the server, hence after every restore."""
-LISTENER = text(f"SELECT stream_created, handled, {IDENTITY} AS identity FROM listeners WHERE source = :source")  # noqa: S608
-LISTEN = text(f"""
-    INSERT INTO listeners (source, stream_created, handled) VALUES (:source, :created, :handled)
-    ON CONFLICT (source) DO UPDATE SET stream_created = excluded.stream_created, handled = excluded.handled
-    RETURNING {IDENTITY} AS identity
+LISTENER = text(f"""
+    SELECT stream_created, handled, identity AS attached, {IDENTITY} AS identity FROM listeners WHERE source = :source
 """)  # noqa: S608
+LISTEN = text(f"""
+    INSERT INTO listeners (source, stream_created, handled, identity)
+    SELECT :source, :created, :handled, {IDENTITY} WHERE CAST(:identity AS text) = '' OR {IDENTITY} = :identity
+    ON CONFLICT (source) DO UPDATE SET stream_created = excluded.stream_created, handled = excluded.handled,
+        identity = excluded.identity
+    RETURNING identity
+""")
 HEARD = text(f"""
     UPDATE listeners SET handled = :handled
     WHERE source = :source AND stream_created = :created AND handled = :seen AND {IDENTITY} = :identity
     RETURNING handled
 """)  # noqa: S608
 
-LETTERS = """
-    SELECT d.*, (SELECT count(*) FROM waiting w WHERE (w.tenant, w.source, w.stream) = (d.tenant, d.source, d.stream))
-        AS held
-    FROM dead_letters d WHERE {which} ORDER BY d.parked_at, d.id
-"""
+LETTERS = f"""
+    SELECT {t.columns_of(t.dead_letters, "d")},
+        (SELECT count(*) FROM waiting w WHERE (w.tenant, w.source, w.stream) = (d.tenant, d.source, d.stream)) AS held
+    FROM dead_letters d WHERE {{which}} ORDER BY d.parked_at, d.id
+"""  # noqa: S608
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """How far a stream was heard, and whether its next message is parked."""
-
-    version: int
-    parked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Early:
-    """A message that comes before its turn, and its place."""
-
-    tenant: str
-    stream: UUID
-    version: int
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A message whose turn has come."""
-
-    source: str
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """A message that others have waited for, for so many seconds."""
-
-    source: str
-    tenant: str
-    stream: UUID
-    missing: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """Which JetStream stream we heard, and the sequence up to which all is safe with us, says which database."""
-
-    created: str
-    handled: int
-    identity: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A message that could not be handled, and why; `held` later ones of its stream wait behind it."""
-
-    id: UUID
-    source: str
-    tenant: str | None
-    stream: UUID | None
-    version: int | None
-    message: Message
-    reason: str
-    status: str
-    parked_at: datetime
-    settled_at: datetime | None
-    held: int
-
-
-class Incoming:
-    """The consumers' side of the store. Raises Unavailable or OutcomeUnknown where the database does not answer."""
+class PostgresIncoming:
+    """Implements `events.store.bus_port.Incoming`."""
 
     def __init__(self, database: Database) -> None:
         """On these connections."""
@@ -228,7 +168,7 @@ class Incoming:
     async def marks(self, source: str, keys: Iterable[Key]) -> dict[Key, Mark]:
         """How far each of these streams was heard."""
         rows = await ask(self._db.reads, MARKS, {"source": source, **_columns(sorted(keys), "tenants", "streams")})
-        return {(row["tenant"], row["stream"]): Mark(row["version"], row["parked"]) for row in rows}
+        return {(row["tenant"], row["stream"]): Mark(row["version"], row["parked"], row["identity"]) for row in rows}
 
     async def keep(self, source: str, early: Sequence[Early]) -> list[Early]:
         """Store messages until their turn; those are returned whose turn it is by now."""
@@ -246,11 +186,15 @@ class Incoming:
         heard = {(row["tenant"], row["stream"]): row["version"] for row in rows}
         return [each for each in early if each.version <= heard[each.tenant, each.stream] + 1]
 
-    async def advance(self, source: str, heard: Mapping[Key, int], settled: str = "replayed") -> None:
+    async def advance(
+        self, source: str, heard: Mapping[Key, int], settled: str = "replayed", identity: str = ""
+    ) -> None:
         """All up to these versions is done with; what was parked among it is settled."""
         rows = sorted((tenant, stream, version) for (tenant, stream), version in heard.items())
-        parameters = _columns(rows, "tenants", "streams", "versions")
-        await ask(self._db.writes, ADVANCE, {"source": source, "settled": settled, **parameters})
+        parameters = {"source": source, "settled": settled, "identity": identity}
+        (done,) = await ask(self._db.writes, ADVANCE, parameters | _columns(rows, "tenants", "streams", "versions"))
+        if rows and not done["moved"]:
+            raise Unavailable("the database is another one than the messages were handled in")
 
     async def ready(self, source: str | None = None, keys: Iterable[Key] = ()) -> list[Waiting]:
         """What waits and has its turn now, with what waits behind it: of some streams, or (no source) of all."""
@@ -262,7 +206,7 @@ class Incoming:
         return [Waiting(row["source"], _message(row)) for row in rows]
 
     async def tidy(self) -> None:
-        """Forget what waits although it was handled: a crash in between leaves such rows."""
+        """Forget what waits, and settle what is parked, although it was handled: others at work leave such rows."""
         await ask(self._db.writes, TIDY)
 
     async def park(self, source: str, message: Message, place: Early | None, reason: str) -> bool:
@@ -273,7 +217,7 @@ class Incoming:
             "tenant": place.tenant if place else None,
             "stream": place.stream if place else None,
             "version": place.version if place else None,
-            "subject": message.subject,
+            "subject": message.subject.replace("\x00", "\\x00"),
             "headers": canonical(dict(message.headers)),
             "body": message.body,
             "reason": reason.replace("\x00", " ")[:2000],
@@ -289,12 +233,17 @@ class Incoming:
     async def listener(self, source: str) -> Listener | None:
         """How far we have heard a service's JetStream stream."""
         rows = await ask(self._db.reads, LISTENER, {"source": source})
-        return Listener(rows[0]["stream_created"], rows[0]["handled"], rows[0]["identity"]) if rows else None
+        if not rows:
+            return None
+        return Listener(rows[0]["stream_created"], rows[0]["handled"], rows[0]["identity"], rows[0]["attached"])
 
-    async def listen(self, source: str, created: str, handled: int) -> Listener:
+    async def listen(self, source: str, created: str, handled: int, identity: str = "") -> Listener:
         """From now on we hear this stream, from there."""
-        rows = await ask(self._db.writes, LISTEN, {"source": source, "created": created, "handled": handled})
-        return Listener(created, handled, rows[0]["identity"])
+        parameters = {"source": source, "created": created, "handled": handled, "identity": identity}
+        rows = await ask(self._db.writes, LISTEN, parameters)
+        if not rows:
+            raise Unavailable("the database is another one than it was a moment ago")
+        return Listener(created, handled, rows[0]["identity"], rows[0]["identity"])
 
     async def heard(self, source: str, seen: Listener, handled: int) -> bool:
         """Move on from where we last were; False if the row is elsewhere, or in another database."""
@@ -330,14 +279,6 @@ class Incoming:
             WHERE id = :id AND status = 'parked'
         """).bindparams(bindparam("id", type_=t.dead_letters.c.id.type))
         await ask(self._db.writes, statement, {"id": id, "status": status})
-
-
-def letter_id(source: str, message: Message, place: Early | None) -> UUID:
-    """The same message is parked once: known by its place, or by its content where it names none."""
-    if place:
-        return derived_id("dead letter", source, place.tenant, place.stream, place.version)
-    headers = {key: text for key, text in message.headers.items() if not key.lower().startswith("nats-")}
-    return derived_id("dead letter", source, message.subject, canonical(headers), message.body.hex())
 
 
 def _columns(rows: Sequence[tuple[Any, ...]], *names: str) -> dict[str, list[Any]]:

@@ -1,13 +1,13 @@
 """What the machinery asks of a store. PostgreSQL answers it; the conformance suite says what the answers mean."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from events.kernel import Row
+from events.kernel import Row, Unacceptable
 
 
 class Origin(StrEnum):
@@ -161,6 +161,12 @@ class OutcomeUnknown(Exception):
     """No answer came back in time: it may have been done. The same id may be sent again and finds out."""
 
 
+class Unstorable(Unacceptable):
+    """The database refuses this data; nothing was done."""
+
+    slug = "unstorable"
+
+
 class Store(Protocol):
     """The reads and the one write that handling needs."""
 
@@ -190,8 +196,11 @@ class Store(Protocol):
     async def next_number(self, tenant: str, series: str, first: int) -> int:
         """The next of a series; taken for good, whether used or not."""
 
-    async def due(self, limit: int) -> list[DueStream]:
-        """Streams whose deadline is not after business time, earliest first, without the parked ones."""
+    async def due(self, limit: int, shapes: Mapping[str, int] | None = None) -> list[DueStream]:
+        """Streams whose deadline is not after business time, earliest first, without the parked ones.
+
+        With `shapes` (by kind) only of these kinds, and without rows of a newer shape.
+        """
 
     async def now(self) -> datetime:
         """Business time."""

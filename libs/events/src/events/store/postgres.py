@@ -28,15 +28,9 @@ from events.store.port import (
     StateRow,
     StoredEvent,
     Unavailable,
+    Unstorable,
     VersionMoved,
 )
-
-
-class Unstorable(Unacceptable):
-    """The database refuses this data; nothing was done."""
-
-    slug = "unstorable"
-
 
 BAD_DATA = ("22", "23")
 LOST = ("08", "57P")
@@ -70,6 +64,9 @@ DUE = text("""
     LEFT JOIN parked_deadlines p ON (p.tenant, p.kind, p.stream, p.version, p.shape)
                                   = (s.tenant, s.kind, s.id, s.version, s.shape)
     WHERE s.deadline <= (SELECT clock_timestamp() + b.ahead FROM business_clock b) AND p.tenant IS NULL
+      AND (CAST(:kinds AS text[]) IS NULL OR EXISTS (
+        SELECT 1 FROM unnest(CAST(:kinds AS text[]), CAST(:shapes AS integer[])) AS k(kind, shape)
+        WHERE k.kind = s.kind AND k.shape >= s.shape))
     ORDER BY s.deadline LIMIT :limit
 """)
 """The clock stands in a query of its own: compared directly, a volatile value keeps the index from being used."""
@@ -176,9 +173,10 @@ class PostgresStore:
         rows = await self._ask(self._db.writes, NUMBER, {"tenant": tenant, "series": series, "first": first})
         return int(rows[0]["last"])
 
-    async def due(self, limit: int) -> list[DueStream]:
+    async def due(self, limit: int, shapes: Mapping[str, int] | None = None) -> list[DueStream]:
         """Streams whose deadline has come by business time."""
-        rows = await self._ask(self._db.reads, DUE, {"limit": limit})
+        known = {"kinds": shapes and list(shapes), "shapes": shapes and list(shapes.values())}
+        rows = await self._ask(self._db.reads, DUE, {"limit": limit, **known})
         return [DueStream(r["tenant"], r["kind"], r["id"], r["version"], r["shape"], r["deadline"]) for r in rows]
 
     async def park_deadline(self, due: DueStream, reason: str) -> None:

@@ -72,7 +72,17 @@ states = Table(
     Column("state", JSONB, nullable=False),
     Column("deadline", Instant),
     Index("ix_states_deadline", "deadline", postgresql_where=text("deadline IS NOT NULL")),
+    Index("ix_states_shape", "kind", "shape", "tenant", "id"),
     comment="The current fold of each stream.",
+)
+
+list_declarations = Table(
+    "list_declarations",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("shape", Integer, nullable=False),
+    Column("declared", Text, nullable=False),
+    comment="By which fields each kind can be listed: the declaration that all its rows were folded for.",
 )
 
 commands = Table(
@@ -151,7 +161,36 @@ relay = Table(
     Column("only_row", SmallInteger, CheckConstraint("only_row = 1"), primary_key=True, autoincrement=False),
     Column("position", BigInteger, nullable=False),
     Column("epoch", BigInteger, nullable=False),
+    Column("stream_created", Text, nullable=False, server_default=""),
+    Column("sequence", BigInteger, nullable=False, server_default="0"),
     comment="Everything up to this position is on the bus.",
+)
+
+restores = Table(
+    "restores",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("decided_at", Instant, nullable=False),
+    Column("last_position", BigInteger, nullable=False),
+    Column("goes_on_after", BigInteger, nullable=False),
+    Column("lost", Integer, nullable=False),
+    comment="Decisions to go on with an older database. Positions after last_position up to goes_on_after stay empty.",
+)
+
+lost_announcements = Table(
+    "lost_announcements",
+    metadata,
+    Column("event_id", Uuid, primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("tenant", Text, nullable=False),
+    Column("stream", Uuid, nullable=False),
+    Column("public_version", Integer, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("restore", Integer, nullable=False),
+    Index("ix_lost_announcements_place", "tenant", "stream", "public_version"),
+    comment="What others have heard from us and our log does not have. It counts when its restore was decided.",
 )
 
 listeners = Table(
@@ -160,6 +199,7 @@ listeners = Table(
     Column("source", Text, primary_key=True),
     Column("stream_created", Text, nullable=False),
     Column("handled", BigInteger, nullable=False),
+    Column("identity", Text, nullable=False, server_default=""),
     comment="Per source service: which JetStream stream we heard, and the sequence up to which all is handled.",
 )
 
@@ -218,3 +258,8 @@ parked_deadlines = Table(
     Column("parked_at", Instant, nullable=False),
     comment="Deadlines that did not move on when they were due: a bug, parked until the stream or its code changes.",
 )
+
+
+def columns_of(table: Table, alias: str) -> str:
+    """Its columns by name. Never `*`: when a migration adds a column, a prepared `*` fails once in every session."""
+    return ", ".join(f"{alias}.{column.name}" for column in table.columns)

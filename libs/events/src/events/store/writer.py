@@ -13,8 +13,7 @@ from typing import Any
 import structlog
 
 from events.failpoints import failpoint
-from events.store.port import Answer, Append, OutcomeUnknown, Store, Unavailable
-from events.store.postgres import Unstorable
+from events.store.port import Answer, Append, OutcomeUnknown, Store, Unavailable, Unstorable
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from events.kernel import Aggregate, derived_id
 from sla_service.outages.announce import announce
-from sla_service.outages.domain import Event, Outages, Report, decide, evolve, needs
+from sla_service.outages.domain import Event, Outages, Report, decide, evolve, needs, vouches
 
 outages = Aggregate[Outages, Report, Event](
     kind="outages",
@@ -15,6 +15,7 @@ outages = Aggregate[Outages, Report, Event](
     events=get_args(Event),
     needs=needs,
     announce=announce,
+    vouches=vouches,
 )
 
 

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from events.kernel import Decision, Given, Need, RowsOf, event, value
+from events.kernel import Decision, Given, Need, RowsOf, Vouched, event, fingerprint, value
 from events.words import Count, Key, Line, Seconds, Sha256
 from sla_service import samples
-from sla_service.samples import Outage, fingerprint, in_force, report_of, root_of, row_of, unknown_rows
+from sla_service.samples import Outage, in_force, report_of, root_of, row_of, unknown_rows
 
 REPORTED = RowsOf(samples.TABLE)
 KEPT = timedelta(days=400)
@@ -71,6 +71,11 @@ class TakenBack:
 
 
 Event = Reported | Told | TakenBack
+
+
+def vouches(event: Event) -> Vouched | None:
+    """For the rows that came with a report."""
+    return Vouched(rows=event.rows, sha256=event.sha256) if isinstance(event, Reported) else None
 
 
 # --- state -----------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from events.kernel import Aggregate, AllWhere, derived_id
 from sla_service.periods.announce import announce
 from sla_service.periods.commands import Command
 from sla_service.periods.decide import decide, needs
-from sla_service.periods.events import Event
+from sla_service.periods.events import Event, vouches
 from sla_service.periods.state import Period, deadline, evolve
 
 periods = Aggregate[Period, Command, Event](
@@ -19,6 +19,7 @@ periods = Aggregate[Period, Command, Event](
     needs=needs,
     deadline=deadline,
     announce=announce,
+    vouches=vouches,
 )
 
 

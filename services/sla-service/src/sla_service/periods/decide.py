@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from events.kernel import Decision, Due, Found, Given, Need, Row, RowsOf
+from events.kernel import Decision, Due, Found, Given, Need, Row, RowsOf, fingerprint
 from sla_service.agreed_time import union
 from sla_service.periods import availability, resolution
 from sla_service.periods.basis import Basis, agreed_spans, basis_of
@@ -26,7 +26,7 @@ from sla_service.periods.events import (
 )
 from sla_service.periods.figures import Assessment
 from sla_service.periods.state import Period, Stage
-from sla_service.samples import TABLE, fingerprint, in_force, label, report_of, row_of, unknown_rows
+from sla_service.samples import TABLE, in_force, label, report_of, row_of, unknown_rows
 from sla_service.slas.aggregate import agreement
 from sla_service.slas.state import Sla
 from sla_service.slas.terms import AvailabilityTarget

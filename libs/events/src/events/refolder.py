@@ -1,0 +1,234 @@
+"""The refolder: folds rows of an older shape anew in the background, and says which lists are not complete before that.
+
+One per process. A row that an older replica writes later is taken up, too. A row that cannot be folded anew, because
+another stream holds what it now claims, say, stays as it is, is served as before, tried again from time to time, and
+named to whoever watches.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from events.bus.watch import Pulse, Watched, now
+from events.kernel import Aggregate
+from events.refolding import fold_anew, portions
+from events.store.folds import Became, Folds, Result
+from events.store.port import DueStream, OutcomeUnknown, Unavailable
+
+log = structlog.get_logger(__name__)
+
+PAGE = 200
+LEASE_SECONDS = 5.0
+TRIED_AGAIN_AFTER = 30.0
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """Rows of a kind that could not be folded anew, when they were tried last; the first few in words."""
+
+    rows: int
+    tried_at: float
+    why: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Of the rows that had an older shape when this process began, so many are left."""
+
+    left: int
+    of: int
+
+
+@dataclass
+class Pass:
+    """What came of going over all rows of a kind once."""
+
+    moved_on: int = 0
+    stuck: int = 0
+    why: tuple[str, ...] = ()
+
+    def note(self, result: Result) -> None:
+        """Count one row."""
+        if result.became not in (Became.CLAIMED, Became.NEWER, Became.FAILED):
+            self.moved_on += 1
+            return
+        self.stuck += 1
+        if len(self.why) < NAMED:
+            self.why = (*self.why, f"{result.kept.stream}: {result.why}")
+
+
+class Refolder:
+    """Any number of processes may have one; while one is at a kind, the others leave it alone to save work."""
+
+    def __init__(
+        self,
+        folds: Folds,
+        aggregates: Iterable[Aggregate[Any, Any, Any]],
+        declarations: Mapping[str, str] | None = None,
+        *,
+        every: float = 1.0,
+    ) -> None:
+        """`declarations`: by which fields each kind can be listed; `every`: seconds between two looks."""
+        self._folds = folds
+        self._aggregates = {aggregate.kind: aggregate for aggregate in aggregates}
+        self._declarations = dict(declarations or {})
+        self._holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._every = every
+        self._pulse = Pulse("refold")
+        self._watched = Watched(self._pulse, self._run)
+        self._stopping = asyncio.Event()
+        self._stuck: dict[str, Stuck] = {}
+        self._incomplete: dict[str, Progress] | None = None
+        self.older: Mapping[str, int] = {}
+        """How many rows of each kind are of an older shape, as of the last look."""
+
+    async def start(self) -> None:
+        """Find out which lists are complete, and begin; also while the database is down."""
+        with suppress(Unavailable, OutcomeUnknown):
+            await self._compare()
+        self._watched.start()
+
+    async def stop(self) -> None:
+        """Finish what is in hand."""
+        self._stopping.set()
+        await self._watched.stop(within=5.0)
+
+    def incomplete(self, kind: str) -> str | None:
+        """Why streams of this kind cannot all be found by their fields yet, if so."""
+        if kind not in self._declarations:
+            return None
+        if self._incomplete is None:
+            return f"it is not known yet whether all {kind} rows can be listed"
+        progress = self._incomplete.get(kind)
+        if progress is None:
+            return None
+        return f"{kind} rows are being folded anew for their lists: {progress.left} of {progress.of} are left"
+
+    def unready(self) -> list[str]:
+        """What keeps this process from serving complete lists."""
+        if self._incomplete is None:
+            return ["it is not known yet whether the lists are complete"]
+        return [reason for kind in self._incomplete if (reason := self.incomplete(kind))]
+
+    @property
+    def stuck(self) -> int:
+        """How many rows cannot be folded anew."""
+        return sum(stuck.rows for stuck in self._stuck.values())
+
+    def complaints(self) -> list[str]:
+        """What somebody must see to, in words."""
+        return [
+            *self._watched.complaints(),
+            *(
+                f"{stuck.rows} {kind} rows of an older shape cannot be folded anew: {'; '.join(stuck.why)}"
+                for kind, stuck in self._stuck.items()
+            ),
+        ]
+
+    async def renewed(self, due: DueStream) -> bool:
+        """Whether the row whose deadline has come was of an older shape, and is folded anew or gone now."""
+        aggregate = self._aggregates[due.kind]
+        if due.shape >= aggregate.shape:
+            return False
+        kept = await self._folds.one(due.tenant, due.kind, due.stream)
+        if kept.shape >= aggregate.shape:
+            return True
+        (result,) = await fold_anew(self._folds, aggregate, [kept])
+        return result.became in (Became.FOLDED, Became.SAME, Became.MOVED, Became.REMOVED)
+
+    async def look(self) -> None:
+        """Fold anew whatever is of an older shape now."""
+        if self._incomplete is None:
+            await self._compare()
+        self.older = await self._folds.count_older(
+            {kind: aggregate.shape for kind, aggregate in self._aggregates.items()}
+        )
+        for kind, rows in self.older.items():
+            self._count_down(kind, rows)
+            if rows == 0:
+                await self._done(kind, None)
+            elif self._worth_trying(kind, rows):
+                await self._kind(self._aggregates[kind])
+
+    async def _compare(self) -> None:
+        """Which kinds are listed by other fields than their rows were folded for?"""
+        folded_for = await self._folds.declarations()
+        changed = {kind for kind, fields in self._declarations.items() if folded_for.get(kind) != fields}
+        older = await self._folds.count_older({kind: self._aggregates[kind].shape for kind in changed})
+        self._incomplete = {kind: Progress(older[kind], older[kind]) for kind in sorted(changed)}
+        for kind in changed:
+            if older[kind] == 0:
+                await self._done(kind, None)
+
+    def _count_down(self, kind: str, left: int) -> None:
+        if self._incomplete and kind in self._incomplete:
+            self._incomplete[kind] = Progress(left, max(left, self._incomplete[kind].of))
+
+    async def _done(self, kind: str, stuck: Stuck | None) -> None:
+        """Every row of this kind is folded anew, or stuck."""
+        self._stuck.pop(kind, None)
+        if stuck:
+            self._stuck[kind] = stuck
+        if self._incomplete and kind in self._incomplete:
+            await self._folds.declare(kind, self._aggregates[kind].shape, self._declarations[kind])
+            del self._incomplete[kind]
+
+    def _worth_trying(self, kind: str, rows: int) -> bool:
+        stuck = self._stuck.get(kind)
+        return stuck is None or rows > stuck.rows or now() - stuck.tried_at > TRIED_AGAIN_AFTER
+
+    async def _kind(self, aggregate: Aggregate[Any, Any, Any]) -> None:
+        """Pass over the rows of a kind, and again as long as that gets some of the stuck ones on."""
+        lease = f"refold {aggregate.kind} {aggregate.shape}"
+        if not await self._folds.lease(lease, self._holder, LEASE_SECONDS):
+            return
+        try:
+            passed = await self._pass(aggregate, lease)
+            while passed and passed.stuck and passed.moved_on:
+                passed = await self._pass(aggregate, lease)
+        finally:
+            with suppress(Unavailable, OutcomeUnknown):
+                await self._folds.release(lease, self._holder)
+        if passed:
+            await self._done(aggregate.kind, Stuck(passed.stuck, now(), passed.why) if passed.stuck else None)
+
+    async def _pass(self, aggregate: Aggregate[Any, Any, Any], lease: str) -> "Pass | None":
+        """Once over all rows of an older shape; None if it was not finished."""
+        passed, after = Pass(), None
+        while page := await self._folds.older(aggregate.kind, aggregate.shape, after, PAGE):
+            after = page[-1]
+            for portion in portions(page):
+                began = now()
+                for result in await fold_anew(self._folds, aggregate, portion):
+                    passed.note(result)
+                self._pulse.moved()
+                self._count_down(aggregate.kind, max(0, self.older[aggregate.kind] - passed.moved_on))
+                await self._rest(max(0.01, now() - began))  # half of the time belongs to those who are served
+            if self._stopping.is_set() or not await self._folds.lease(lease, self._holder, LEASE_SECONDS):
+                return None
+        if passed.moved_on:
+            log.info("folded_anew", kind=aggregate.kind, shape=aggregate.shape, rows=passed.moved_on)
+        return passed
+
+    async def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._pulse.beat()
+            try:
+                await self.look()
+                self._pulse.trouble = ""
+            except (Unavailable, OutcomeUnknown) as trouble:
+                self._pulse.trouble = str(trouble)
+            await self._rest(self._every)
+
+    async def _rest(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
