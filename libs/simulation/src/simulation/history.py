@@ -17,7 +17,7 @@ from simulation.loop import SimulatedLoop, Stuck, TimeIsUp
 from simulation.mischief import Climate, Weather
 from simulation.stories import STORIES
 from simulation.storm import LASTS, heal, keep_running, operate, storm
-from simulation.world import World
+from simulation.world import Site, World
 
 STARTS = (0.0, 3.0, 3.0, 6.0, 9.0)
 """Of the stories; some begin at the same moment, because it is then that they get in each other's way."""
@@ -125,12 +125,19 @@ def left_to_do(world: World) -> list[str]:
         parked = tables.parked_deadlines
         due = [key for key, row in tables.states.items() if row.deadline and row.deadline <= now and key not in parked]
         found += [f"{site.name} {kind} {id} is due" for _, kind, id in due]
-        stream = world.server.streams.get(stream_name(site.name))
-        for name, durable in stream.durables.items() if stream else ():
-            left = len(durable.pending) + len(stream.messages if stream else ()) - durable.following + 1
-            if left:
-                found.append(f"{name} has {left} messages of {site.name} to handle")
+        found += _unheard(world, site)
     return found
+
+
+def _unheard(world: World, listener: Site) -> Iterator[str]:
+    """What a service has not heard yet; nobody knows as long as it does not listen."""
+    for source in listener.sources:
+        stream = world.server.streams.get(stream_name(source))
+        durable = stream.durables.get(f"closeloop-{listener.name}") if stream else None
+        if stream is None or durable is None:
+            yield f"{listener.name} does not listen to {source}"
+        elif left := len(durable.pending) + len(stream.messages) - durable.following + 1:
+            yield f"{listener.name} has {left} messages of {source} to handle"
 
 
 def _digest(world: World, loop: SimulatedLoop, *chances: Random) -> str:

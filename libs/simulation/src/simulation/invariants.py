@@ -10,7 +10,6 @@ from uuid import UUID
 from chassis.submissions import submissions
 from contracts.audit import NONCONFORMITIES
 from events.bus.envelope import stream_name, to_message, understood
-from events.bus.reacting import Reactor
 from events.codec import state_from_json, to_json
 from events.handling import metadata_of, refold
 from events.kernel import Aggregate, derived_id
@@ -156,9 +155,8 @@ def _announced(world: World) -> Complaints:
 def _heard(world: World) -> Complaints:
     """Whoever listens has heard each stream up to its last word."""
     for listener in world.sites.values():
-        sources = Reactor(listener.name, None, listener.service.features).sources  # type: ignore[arg-type]
         said = Counter[tuple[str, str, UUID]]()
-        for source in sources:
+        for source in listener.sources:
             for tenant, stream, version in _said(world.sites[source]):
                 said[tenant, source, stream] = max(said[tenant, source, stream], version)
         heard = {key: version for key, version in listener.database.tables.inbox.items() if version}

@@ -116,6 +116,11 @@ class Site:
     def alive(self) -> list[Process]:
         return [each for each in self.processes if each.alive]
 
+    @property
+    def sources(self) -> list[str]:
+        """The services that it listens to."""
+        return sorted({heard.__announced_by__[0] for each in self.service.features for heard in each.hears})
+
     def restore(self, backup: Tables) -> None:
         """An older database takes the place of the one that is there."""
         lost = self.database.tables
