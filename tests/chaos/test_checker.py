@@ -83,6 +83,7 @@ class Wrong:
 ONE_ACTION = "(SELECT id FROM states WHERE kind = 'corrective-action' ORDER BY id LIMIT 1)"
 ONE_FINDING = "(SELECT id FROM states WHERE kind = 'finding' AND state->>'grade' = 'major' ORDER BY id LIMIT 1)"
 LAST = "(SELECT max(position) FROM events)"
+BY_HTTP = "(SELECT id FROM commands WHERE origin = 'http' ORDER BY position DESC LIMIT 1)"
 BY_NEWS = "(SELECT id FROM commands WHERE origin = 'news' ORDER BY position LIMIT 1)"
 COPIED = """
     INSERT INTO {table} SELECT (jsonb_populate_record(r, '{changes}')).* FROM {table} r WHERE {which}
@@ -91,14 +92,14 @@ OTHER_ID = '"00000000-0000-4000-8000-000000000000"'
 
 WRONGS = {
     "the command of a request is gone": Wrong(
-        "audit", "DELETE FROM commands WHERE origin = 'http' AND position = 20", "lost", "no record of command"
+        "audit", f"DELETE FROM commands WHERE id = {BY_HTTP}", "lost", "no record of command"
     ),
     "the command of a reaction is gone": Wrong(
         "improvement", f"DELETE FROM commands WHERE id = {BY_NEWS}", "lost", "calls for was not done"
     ),
     "a command that nobody gave": Wrong(
         "audit",
-        COPIED.format(table="commands", changes=f'{{"id": {OTHER_ID}}}', which="origin = 'http' AND position = 20"),
+        COPIED.format(table="commands", changes=f'{{"id": {OTHER_ID}}}', which=f"id = {BY_HTTP}"),
         "phantom",
         "nobody asked for command",
     ),
