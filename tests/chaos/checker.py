@@ -8,10 +8,11 @@ from books import check_books
 from broadcast import Mark, check_broadcast, listen, told_again
 from elsewhere import check_elsewhere
 from reactions import check_reactions
-from rows import Rows, event_of, read
+from rows import Rows, read
 from verdict import Verdict
 from views import check_views
 
+from events.store.postgres import stored_event
 from stack.cluster import SERVICE_PORTS
 
 if TYPE_CHECKING:
@@ -69,6 +70,6 @@ class Checker:
         if found.again and rows.after:
             rows = self._rows(rows.service, 0)
         query = "SELECT * FROM events WHERE position = ANY($1)"
-        older = map(event_of, self._arena.sql(rows.service, query, told_again(rows, found)))
+        older = map(stored_event, self._arena.sql(rows.service, query, told_again(rows, found)))
         check_broadcast(rows, older, found, verdict, self._arena.forgiven.streams)
         return found.mark

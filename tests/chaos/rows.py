@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from events.store.port import StoredEvent
+from events.store.postgres import stored_event
 from events.store.told import told
 
 Stream = tuple[str, str, UUID]
@@ -109,26 +110,5 @@ async def read(service: str, url: str, after: int) -> Rows:
             found = {table: tuple(await connection.fetch(query, after)) for table, query in queries.items()}
     finally:
         await connection.close(timeout=2)
-    found["events"] = tuple(event_of(row) for row in found["events"])
+    found["events"] = tuple(stored_event(row) for row in found["events"])
     return Rows(service=service, after=after, **found)
-
-
-def event_of(row: asyncpg.Record) -> StoredEvent:
-    """A row of the log as a value."""
-    return StoredEvent(
-        position=row["position"],
-        tenant=row["tenant"],
-        kind=row["kind"],
-        stream=row["stream"],
-        version=row["version"],
-        id=row["event_id"],
-        type=row["type"],
-        schema=row["schema_version"],
-        data=row["data"],
-        metadata=row["metadata"],
-        recorded_at=row["recorded_at"],
-        public_type=row["public_type"],
-        public_schema=row["public_schema"],
-        public_body=row["public_body"],
-        public_version=row["public_version"],
-    )

@@ -5,7 +5,7 @@ What ends on a full disk, or cannot mend itself after one, is started again by t
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from random import Random
@@ -112,45 +112,22 @@ def _answers(arena: "Arena", began: float) -> Counter[int]:
 
 
 NEEDS = Needs(durable=True, disks=True, supervised=True)
+
+
+def _kind(name: str, says: str, strike: Callable[["Arena", Random], None]) -> Kind:
+    return Kind(name=name, says=says, strike=strike, rounds=5, short=0, needs=NEEDS)
+
+
 KINDS = [
-    Kind(
-        name="disk-full-postgres",
-        says="PostgreSQL's disk is full for seconds: its tables cannot grow.",
-        strike=fill_postgres,
-        rounds=5,
-        short=0,
-        needs=NEEDS,
+    _kind("disk-full-postgres", "PostgreSQL's disk is full for seconds: its tables cannot grow.", fill_postgres),
+    _kind(
+        "disk-full-wal", "PostgreSQL's disk is so full that it cannot write its log, and ends.", fill_log_of_postgres
     ),
-    Kind(
-        name="disk-full-wal",
-        says="PostgreSQL's disk is so full that it cannot write its log, and ends.",
-        strike=fill_log_of_postgres,
-        rounds=5,
-        short=0,
-        needs=NEEDS,
-    ),
-    Kind(
-        name="disk-full-nats",
-        says="The disk of NATS is full for seconds.",
-        strike=fill_nats,
-        rounds=5,
-        short=0,
-        needs=NEEDS,
-    ),
-    Kind(
-        name="disk-full-logs",
-        says="The disk with the logs is full for seconds.",
-        strike=fill_logs,
-        rounds=5,
-        short=0,
-        needs=NEEDS,
-    ),
-    Kind(
-        name="disk-full-all",
-        says="The one disk that everything is on is full for seconds.",
-        strike=partial(fill_postgres, disks=EVERYTHING),
-        rounds=5,
-        short=0,
-        needs=NEEDS,
+    _kind("disk-full-nats", "The disk of NATS is full for seconds.", fill_nats),
+    _kind("disk-full-logs", "The disk with the logs is full for seconds.", fill_logs),
+    _kind(
+        "disk-full-all",
+        "The one disk that everything is on is full for seconds.",
+        partial(fill_postgres, disks=EVERYTHING),
     ),
 ]
