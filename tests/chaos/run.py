@@ -12,6 +12,7 @@ but something cannot be tried on this machine.
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -61,10 +62,18 @@ def main() -> int:
     if not asked.exactly:
         _say(f"seed {asked.seed}, {len(kinds)} kinds, {sum(_hits(kind, asked) for kind in kinds)} rounds")
     started = time.monotonic()
+    if asked.json:
+        _results_alone()
     sums = list(_all(kinds, asked))
     if not asked.exactly:
         _conclude(sums, asked, time.monotonic() - started)
     return _exit_code(sums)
+
+
+def _results_alone() -> None:
+    """From here on we print results; what our children print to standard output goes to standard error."""
+    sys.stdout = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), 1)
 
 
 def _interrupt(*_: object) -> NoReturn:

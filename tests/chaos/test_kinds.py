@@ -103,3 +103,11 @@ def test_a_name_that_no_kind_has_is_refused() -> None:
     asked = subprocess.run([sys.executable, RUN, "--kind", "nonsense"], capture_output=True, text=True, check=False)
     assert asked.returncode == 2
     assert "--list shows them" in asked.stderr
+
+
+def test_what_children_print_is_not_among_the_results() -> None:
+    program = "import os, run; run._results_alone(); os.system('echo noise'); print('{}', flush=True)"
+    printed = subprocess.run(
+        [sys.executable, "-c", program], cwd=RUN.parent, capture_output=True, text=True, check=True
+    )
+    assert (printed.stdout, printed.stderr) == ("{}\n", "noise\n")

@@ -200,12 +200,14 @@ KINDS = [
         name="rolling-upgrade",
         says="Each service is replaced by one of the next release, old and new side by side; some come back.",
         strike=upgrade_rolling,
+        rounds=10,
         needs=Needs(upgrades=True),
     ),
     Kind(
         name="expand-contract",
         says="A database is migrated under load: expand, then contract.",
         strike=migrate_under_load,
+        rounds=10,
     ),
     Kind(name="w10-migrating", says="Whoever migrates is killed in the middle.", strike=kill_while_migrating),
 ]

@@ -10,12 +10,13 @@ import httpx
 from hits import under_announcements
 from kinds import Kind, Missed, Needs
 
+from events.bus.relay import RelaySettings
 from stack.cluster import SERVICE_PORTS, Service
 
 if TYPE_CHECKING:
     from arena import Arena
 
-LEASE = 8.0
+LEASE = RelaySettings().lease
 """Seconds after which somebody else leads."""
 LEADS = "closeloop_relay_leads 1.0"
 

@@ -224,7 +224,8 @@ def leave_unheard(arena: "Arena", chance: Random) -> None:
 
 def _until_more(arena: "Arena", announcements: int) -> None:
     enough = announced(arena) + announcements
-    arena.until(lambda: announced(arena) >= enough, f"{announcements} more announcements", 300.0)
+    with arena.load.in_haste():
+        arena.until(lambda: announced(arena) >= enough, f"{announcements} more announcements", 300.0)
 
 
 KINDS = [
@@ -260,9 +261,9 @@ KINDS = [
     ),
     Kind(name="nats-killed", says="kill -9 of NATS; it is started again up to 2 s later", strike=kill_nats),
     Kind(name="nats-restarted", says="NATS is stopped and started again", strike=restart_nats),
-    Kind(name="nats-emptied", says="kill -9 of NATS, and all that it held is gone", strike=empty_nats),
-    Kind(name="stream-deleted", says="a service's JetStream stream is deleted", strike=delete_a_stream),
-    Kind(name="durable-deleted", says="a consumer's durable is deleted", strike=delete_a_durable),
+    Kind(name="nats-emptied", says="kill -9 of NATS, and all that it held is gone", strike=empty_nats, rounds=10),
+    Kind(name="stream-deleted", says="a service's JetStream stream is deleted", strike=delete_a_stream, rounds=10),
+    Kind(name="durable-deleted", says="a consumer's durable is deleted", strike=delete_a_durable, rounds=10),
     Kind(name="nats-sends-away", says="NATS sends everybody away and refuses them for up to 3 s", strike=send_all_away),
     Kind(
         name="thousand-untold",
