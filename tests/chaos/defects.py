@@ -73,8 +73,8 @@ PLANTED = (
     ),
     Planted(
         name="the relay's checkpoint moves past what was not acknowledged",
-        kind="nats-killed",
-        named="is not on the bus",
+        kind="nats-half-open",
+        named=r"is not on the bus|version \d+ is missing",
         changes=(
             _in(
                 "bus/relay.py",
@@ -186,7 +186,7 @@ PLANTED = (
     Planted(
         name="old code writes over what newer code wrote",
         kind="rolling-upgrade",
-        named="shape|folded anew",
+        named="an older shape over a newer one",
         changes=(
             _in("store/append.sql", "IF row_shape > (item->>'shape')::integer THEN", "IF false THEN"),
             _in("handling.py", "if loaded.shape > aggregate.shape:", "if False:"),

@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from defects import PLANTED, Planted
 from kinds import Kind, all_kinds
+from results import results_alone
 from rounds import Ring, Round
 
 from stack.copies import copy_to
@@ -127,7 +128,8 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.hunt:
         (planted,) = [each for each in PLANTED if each.name == asked.hunt]
-        print(json.dumps(vars(hunt(planted, asked.seed))))
+        results_alone()
+        print(json.dumps(vars(hunt(planted, asked.seed))), flush=True)
         return 0
     return run(asked.words, short=asked.short, seed=asked.seed, jobs=asked.jobs)
 

@@ -91,10 +91,11 @@ class Sum:
 class Ring:
     """Where kinds are fought out: an arena is kept as long as it is of use, and kinds with the same needs share it."""
 
-    def __init__(self, seed: str, environment: dict[str, str] | None = None) -> None:
-        """`environment`: further variables of all services."""
+    def __init__(self, seed: str, environment: dict[str, str] | None = None, *, patience: float = 1.0) -> None:
+        """`environment`: further variables of all services. `patience`: how many times as long they may recover."""
         self._seed = seed
         self._environment = environment
+        self._patience = patience
         self._arena: Arena | None = None
         self._checker: Checker | None = None
         self._needs: Needs | None = None
@@ -130,6 +131,7 @@ class Ring:
         try:
             arena, checker = self._furnished(kind.needs)
             fight(arena, checker, kind, chance, came)
+            came.verdict.wrong += _too_slow(came, self._patience)
         except Impossible:
             raise
         except Exception:  # whatever it is, it is no pass, and the next kind has its turn
@@ -188,18 +190,17 @@ def fight(arena: Arena, checker: Checker, kind: Kind, chance: Random, came: Roun
         raise TimeoutError(f"{error}: {arena.unrest()}") from error
     came.quiet_s = time.monotonic() - healed
     came.verdict = checker.check()
-    came.verdict.wrong += _too_slow(came)
     if arena.forgiven.keys and not kind.forgives:
         came.verdict.wrong.append("something was given up without an operator's decision")
     came.acknowledged = sum(1 for _ in arena.load.ledger.acknowledged(before))
     arena.load.resume()
 
 
-def _too_slow(came: Round) -> Iterator[str]:
-    if came.ready_s > READY_WITHIN:
-        yield f"ready after {came.ready_s:.1f} s, not {READY_WITHIN:g}"
-    if came.quiet_s > QUIET_WITHIN:
-        yield f"quiet after {came.quiet_s:.1f} s, not {QUIET_WITHIN:g}"
+def _too_slow(came: Round, patience: float) -> Iterator[str]:
+    if came.ready_s > READY_WITHIN * patience:
+        yield f"ready after {came.ready_s:.1f} s, not {READY_WITHIN * patience:g}"
+    if came.quiet_s > QUIET_WITHIN * patience:
+        yield f"quiet after {came.quiet_s:.1f} s, not {QUIET_WITHIN * patience:g}"
 
 
 def batches(kinds: Sequence[Kind], hits: Callable[[Kind], int], most: int = 20) -> list[list[Kind]]:

@@ -106,7 +106,7 @@ def test_a_name_that_no_kind_has_is_refused() -> None:
 
 
 def test_what_children_print_is_not_among_the_results() -> None:
-    program = "import os, run; run._results_alone(); os.system('echo noise'); print('{}', flush=True)"
+    program = "import os, results; results.results_alone(); os.system('echo noise'); print('{}', flush=True)"
     printed = subprocess.run(
         [sys.executable, "-c", program], cwd=RUN.parent, capture_output=True, text=True, check=True
     )

@@ -163,7 +163,7 @@ async def test_a_slow_link_delays_each_way(proxy: Proxy, ways: frozenset[Way], l
     proxy.slow(0.2, jitter=0.05, ways=ways)
     started = time.monotonic()
     assert await said_back(streams, b"ping") == b"ping"
-    assert least <= time.monotonic() - started < least + 0.3
+    assert time.monotonic() - started >= least
 
 
 async def test_a_narrow_link_carries_so_many_bytes_per_second_in_order(proxy: Proxy) -> None:
@@ -173,7 +173,7 @@ async def test_a_narrow_link_carries_so_many_bytes_per_second_in_order(proxy: Pr
     streams[1].write(sent)
     started = time.monotonic()
     assert await asyncio.wait_for(streams[0].readexactly(len(sent)), 5) == sent
-    assert 0.4 < time.monotonic() - started < 1.5
+    assert time.monotonic() - started > 0.4
 
 
 async def test_healing_hurries_what_was_under_way(proxy: Proxy) -> None:

@@ -118,7 +118,7 @@ async def test_a_thousand_announcements_arrive_in_the_order_of_their_positions(w
 
 
 async def test_a_wake_shortens_the_wait_and_polling_alone_suffices(world: World) -> None:
-    slow = replace(QUICK, relay=replace(QUICK.relay, poll=1.0))
+    slow = replace(QUICK, relay=replace(QUICK.relay, poll=3.0))
     async with world.running(bus := world.bus(DEAF, settings=slow)):
         await world.fill(uuid4())
         await at(world, 1)
@@ -127,7 +127,7 @@ async def test_a_wake_shortens_the_wait_and_polling_alone_suffices(world: World)
         await world.fill(uuid4())
         bus.wake()
         await at(world, 2)
-        assert asyncio.get_running_loop().time() - started < 0.6
+        assert asyncio.get_running_loop().time() - started < 2
         await world.fill(uuid4())
         await at(world, 3)
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from random import Random
@@ -129,6 +130,21 @@ def kill_all(arena: Arena, chance: Random) -> None:
         raise Missed("nobody had asked anything")
 
 
+def kill_two(arena: Arena, chance: Random) -> None:
+    """Two of services and servers at once; they come back side by side."""
+    assert arena.stack.postgres
+    assert arena.stack.nats
+    arena.load.until_busy()
+    victims = chance.sample([*arena.stack.services.values(), arena.stack.postgres, arena.stack.nats], 2)
+    for victim in victims:
+        victim.kill()
+    working = arena.load.unanswered()
+    with ThreadPoolExecutor(len(victims)) as hands:
+        list(hands.map(lambda victim: victim.start(), victims))
+    if not working:
+        raise Missed("nobody had asked anything")
+
+
 def terminate(arena: Arena, chance: Random) -> None:
     """One service is told to stop, and must end well and soon."""
     service = arena.service(chance.choice(SERVICES))
@@ -214,6 +230,7 @@ KINDS = [
     Kind(name="killed", says="A service is killed blindly.", strike=kill_blindly),
     Kind(name="killed-again", says="A service is killed, and twice more while it starts.", strike=kill_again_and_again),
     Kind(name="all-killed", says="All services are killed at once.", strike=kill_all),
+    Kind(name="two-killed", says="Two of services, PostgreSQL and NATS are killed at once.", strike=kill_two),
     Kind(name="terminated", says="A service is told to stop, under load.", strike=terminate),
     Kind(name="frozen", says="One or two services stand still for 2 to 6 s.", strike=freeze_services),
     Kind(name="postgres-frozen", says="PostgreSQL stands still for 2 to 6 s.", strike=freeze_postgres),

@@ -6,13 +6,14 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from signal import SIGKILL
-from threading import Event, Thread
-from typing import TYPE_CHECKING
+from threading import Event
+from typing import TYPE_CHECKING, Any
 
 from kinds import Kind, Missed, Needs
 from ledger import Asked
@@ -20,12 +21,14 @@ from variants import ROLL_ORDER, STEPS, Release, next_release
 
 from chassis.migrations import migrate
 from stack.cluster import SERVICE_PORTS
+from stack.copies import Copy
 
 if TYPE_CHECKING:
     from arena import Arena
 
 REVISION = "SELECT version_num FROM alembic_version"
 OLDER = "SELECT count(*) AS n FROM states WHERE kind IN ('finding', 'corrective-action') AND shape <= $1"
+SHAPES = "SELECT kind, id, shape FROM states WHERE kind IN ('finding', 'corrective-action')"
 LOCKS = """
     SELECT l.relation::regclass::text || ' ' || l.mode AS lock FROM pg_locks l JOIN pg_stat_activity a USING (pid)
     WHERE a.application_name = 'closeloop migration' AND l.granted AND l.relation IS NOT NULL
@@ -56,6 +59,18 @@ def upgrade_rolling(arena: "Arena", chance: Random) -> None:
     number = max(next_release(name, _revision(arena, name)) for name in SERVICE_PORTS)
     release = Release(number).made_in(arena.stack.folder / f"release-{number}")
     arena.reworded.add("form")
+    shapes = _Shapes(arena)
+    with _again_and_again(shapes.look):
+        _roll(arena, release, chance)
+    shapes.never_fell()
+    arena.release = release.python_path
+    with _migrations(number, contracted=True) as folders:
+        for name in SERVICE_PORTS:
+            _migrate(arena, name, folders[name])
+    _all_folded_anew(arena, number)
+
+
+def _roll(arena: "Arena", release: Copy, chance: Random) -> None:
     for name in ROLL_ORDER:
         arena.load.until_busy(name)
         joined = arena.join(name, release.environment)
@@ -65,11 +80,6 @@ def upgrade_rolling(arena: "Arena", chance: Random) -> None:
             time.sleep(chance.uniform(0.2, 1.0))
             joined = arena.join(name, release.environment)
         arena.succeed(joined)
-    arena.release = release.python_path
-    with _migrations(number, contracted=True) as folders:
-        for name in SERVICE_PORTS:
-            _migrate(arena, name, folders[name])
-    _all_folded_anew(arena, number)
 
 
 def _all_folded_anew(arena: "Arena", number: int) -> None:
@@ -87,7 +97,8 @@ def migrate_under_load(arena: "Arena", chance: Random) -> None:
     name = chance.choice(list(SERVICE_PORTS))
     number, asked = next_release(name, _revision(arena, name)), len(arena.load.ledger)
     arena.load.until_busy(name)
-    with _Locks(arena, name) as held:
+    held = _Locks(arena, name)
+    with _again_and_again(held.look):
         for contracted in (False, True):
             with _migrations(number, contracted=contracted) as folders:
                 _migrate(arena, name, folders[name])
@@ -145,34 +156,62 @@ def _revision(arena: "Arena", name: str) -> str:
 
 
 class _Locks:
-    """Looks again and again at what a migration holds."""
+    """What a migration holds, and for how long."""
 
     def __init__(self, arena: "Arena", name: str) -> None:
         self._arena, self._name = arena, name
-        self._enough = Event()
-        self._thread = Thread(target=self._look, daemon=True)
         self._since: dict[str, float] = {}
         self._longest: dict[str, float] = defaultdict(float)
 
-    def __enter__(self) -> "_Locks":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._enough.set()
-        self._thread.join()
+    def look(self) -> None:
+        held, now = {row["lock"] for row in self._arena.sql(self._name, LOCKS)}, time.monotonic()
+        self._since = {lock: self._since.get(lock, now) for lock in held}
+        for lock, since in self._since.items():
+            self._longest[lock] = max(self._longest[lock], now - since)
 
     def were_short(self) -> None:
         """No lock that keeps others from writing was held for longer than others wait for one."""
         long = {lock: seconds for lock, seconds in self._longest.items() if seconds > LOCK_TIMEOUT}
         assert not long, f"the migration held for seconds: {long}"
 
-    def _look(self) -> None:
-        while not self._enough.wait(BREATH):
-            held, now = {row["lock"] for row in self._arena.sql(self._name, LOCKS)}, time.monotonic()
-            self._since = {lock: self._since.get(lock, now) for lock in held}
-            for lock, since in self._since.items():
-                self._longest[lock] = max(self._longest[lock], now - since)
+
+class _Shapes:
+    """The shapes of all rows, and which of them became older. Soon after, the new code folds such a row anew: only
+    whoever looks while old and new stand side by side sees it."""
+
+    def __init__(self, arena: "Arena") -> None:
+        self._arena = arena
+        self._newest: dict[Any, int] = {}
+        self._older: set[str] = set()
+
+    def look(self) -> None:
+        for name in ("audit", "improvement"):
+            for row in self._arena.sql(name, SHAPES):
+                if row["shape"] < self._newest.get(row["id"], 0):
+                    self._older.add(f"{name} {row['kind']} {row['id']}")
+                self._newest[row["id"]] = row["shape"]
+
+    def never_fell(self) -> None:
+        """Old code leaves alone what newer code wrote."""
+        assert not self._older, f"old code wrote an older shape over a newer one: {sorted(self._older)}"
+
+
+@contextmanager
+def _again_and_again(look: Callable[[], None]) -> Iterator[None]:
+    """Look, until the block ends; what goes wrong with looking is raised there."""
+    enough = Event()
+
+    def keep_looking() -> None:
+        while not enough.wait(BREATH):
+            look()
+
+    with ThreadPoolExecutor(1) as eyes:
+        looking = eyes.submit(keep_looking)
+        try:
+            yield
+        finally:
+            enough.set()
+        looking.result()
 
 
 def _nobody_waited_long(arena: "Arena", name: str, asked: int) -> None:
