@@ -43,6 +43,14 @@ class OutgoingConformance:
         await outgoing.release("a")
         assert await outgoing.lease("b", 60) == 2
 
+    async def test_a_lease_that_is_longer_than_any_was_given_by_a_clock_that_stepped_back_since(
+        self, outgoing: Outgoing
+    ) -> None:
+        """Whoever held it may be dead, and would lead for as long as the clock went back."""
+        assert await outgoing.lease("a", 3600) == 1
+        assert await outgoing.lease("b", 8) == 2
+        assert await outgoing.lease("a", 8) is None
+
     # --- the checkpoint
 
     async def test_only_the_latest_epoch_moves_the_checkpoint_from_where_it_is(self, outgoing: Outgoing) -> None:

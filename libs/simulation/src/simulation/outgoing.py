@@ -19,10 +19,11 @@ class SimulatedOutgoing(Connection):
     def lease(self, holder: str, seconds: float) -> int | None:
         """Take or renew the lead; the epoch, or None while somebody else leads."""
         now, lease = self._database.now(), self._tables.lease
-        if lease and lease.holder != holder and lease.expires_at >= now:
+        until = now + timedelta(seconds=seconds)
+        if lease and lease.holder != holder and now <= lease.expires_at <= until:
             return None
         epoch = 1 if lease is None else lease.epoch + (lease.holder != holder)
-        self._tables.lease = Lease(holder, epoch, now + timedelta(seconds=seconds))
+        self._tables.lease = Lease(holder, epoch, until)
         return epoch
 
     @statement

@@ -37,8 +37,10 @@ LEASE = text("""
         epoch = CASE WHEN l.holder = excluded.holder THEN l.epoch ELSE l.epoch + 1 END,
         expires_at = excluded.expires_at
     WHERE l.holder = excluded.holder OR l.expires_at < clock_timestamp()
+        OR l.expires_at > clock_timestamp() + make_interval(secs => :seconds)
     RETURNING epoch
 """)
+"""A lease that ends later than any begun now was given before the clock stepped back: its holder may be dead."""
 
 RELEASE = text("UPDATE leases SET expires_at = '-infinity' WHERE name = :name AND holder = :holder")
 
