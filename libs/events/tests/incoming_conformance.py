@@ -114,6 +114,21 @@ class IncomingConformance:
         await incoming.advance(TOY, {(TENANT, stream): 1})
         assert await waiting_versions(incoming) == list(range(2, 66))
 
+    async def test_what_is_ready_of_all_comes_page_by_page(self, incoming: Incoming) -> None:
+        streams = [UUID(int=n) for n in range(1, 11)]
+        for stream in streams:
+            await incoming.keep(TOY, [early(stream, version) for version in range(2, 66)])
+        await incoming.keep(OTHER, [early(streams[3], 2)])
+        await incoming.advance(TOY, {(TENANT, stream): 1 for stream in streams})
+        await incoming.advance(OTHER, {(TENANT, streams[3]): 1})
+        seen, last = [], None
+        while page := await incoming.ready(after=last):
+            assert len(page) <= 256
+            seen, last = [*seen, *page], page[-1]
+        assert {(each.source, each.key[1]) for each in seen} == {(TOY, each) for each in streams} | {
+            (OTHER, streams[3])
+        }
+
     async def test_what_is_passed_waits_no_more(self, incoming: Incoming) -> None:
         stream = uuid4()
         await incoming.keep(TOY, [early(stream, 2), early(stream, 3), early(stream, 4)])

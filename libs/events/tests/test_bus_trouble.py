@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
-from bus_words import World, clean, filled, publish, until, until_complains, until_well
+from bus_words import TENANT, World, clean, filled, publish, until, until_complains, until_well
 
 from events.bus.port import Message
 from events.bus.reacting import Reactor, Transient
 from events.handling import Handler
+from events.store.bus_port import Early
 from events.store.database import Database
+from events.store.incoming import PostgresIncoming
 from stack.nats import Nats
 
 
@@ -82,3 +84,29 @@ async def test_what_somebody_else_has_handled_by_now_is_no_trouble_any_more(
 
         await until(mirrored)
         await until_well(bus, 5.0)
+
+
+async def test_streams_that_cannot_go_on_for_now_keep_the_sweep_from_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What newer code wrote before it was taken back, say, stays as it is for days."""
+    stuck, behind = [UUID(int=n) for n in range(1, 6)], UUID(int=9)
+    incoming, handle = PostgresIncoming(world.db), Reactor.handle
+
+    async def not_now(self: Reactor, source: str, message: Message) -> None:
+        if UUID(message.headers["ce-subject"]) in stuck:
+            raise Transient("this object was written by a newer version of the service")
+        await handle(self, source, message)
+
+    monkeypatch.setattr(Reactor, "handle", not_now)
+    for jar in (*stuck, behind):
+        news = [filled(jar, version) for version in range(2, 82 if jar in stuck else 3)]
+        await incoming.keep("toy", [Early(TENANT, jar, n, Message(s, h, b)) for n, (s, b, h) in enumerate(news, 2)])
+        await incoming.advance("toy", {(TENANT, jar): 1})
+
+    async def mirrored() -> bool:
+        return await world.mirrored(behind) == 1
+
+    async with world.running(bus := world.bus()):
+        await until(mirrored, 6.0)
+        await until_complains(bus, "sweep: this object was written by a newer version")

@@ -67,7 +67,9 @@ class SimulatedIncoming(Connection):
         await self.passes("advance answered")
 
     @statement
-    def ready(self, source: str | None = None, keys: Iterable[Key] = ()) -> list[Waiting]:
+    def ready(
+        self, source: str | None = None, keys: Iterable[Key] = (), *, after: Waiting | None = None
+    ) -> list[Waiting]:
         """What waits and has its turn now, with what waits behind it."""
         wanted = set(keys)
         found = [
@@ -77,8 +79,9 @@ class SimulatedIncoming(Connection):
             and place[3] < self._turn(place[:3]) + TURNS
             and self._may_go_on(place[:3])
         ]
-        found.sort(key=lambda row: (row[0][0], row[0][2], row[0][3]))
-        return [Waiting(place[1], kept.message) for place, kept in found[:READY]]
+        found.sort(key=lambda row: (row[0][0], row[0][2], row[0][1], row[0][3]))
+        ready = [Waiting(place[1], kept.message, (place[0], place[2])) for place, kept in found]
+        return [each for each in ready if after is None or (each.key, each.source) > (after.key, after.source)][:READY]
 
     @statement
     def tidy(self) -> None:

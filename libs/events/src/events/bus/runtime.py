@@ -17,7 +17,7 @@ from events.bus.read_back import ReadBack
 from events.bus.relay import Relay, RelaySettings
 from events.bus.watch import Pulse, Watched, now
 from events.handling import Handler
-from events.store.bus_port import Behind, Gap, Incoming, Outgoing
+from events.store.bus_port import Behind, Gap, Incoming, Outgoing, Waiting
 from events.store.port import OutcomeUnknown, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -171,13 +171,20 @@ class Bus:
             self._sweep_pulse.beat()
             try:
                 await self._incoming.tidy()
-                ready = await self._incoming.ready()
                 self._sweep_pulse.trouble = ""
-                for source, inbox in self._inboxes.items():
-                    await inbox.take_up([each for each in ready if each.source == source])
+                await self._take_up_all()
             except (Unavailable, OutcomeUnknown) as trouble:
                 self._sweep_pulse.trouble = str(trouble)
             await self._rest(SWEEP_EVERY)
+
+    async def _take_up_all(self) -> None:
+        """Page by page to the end: streams that cannot go on for now keep none behind them from their turn."""
+        last: Waiting | None = None
+        while (ready := await self._incoming.ready(after=last)) and not self._stopping.is_set():
+            self._sweep_pulse.beat()
+            for source, inbox in self._inboxes.items():
+                await inbox.take_up([each for each in ready if each.source == source])
+            last = ready[-1]
 
     async def _look(self) -> None:
         """Ask the database what only it knows."""

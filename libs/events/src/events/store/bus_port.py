@@ -39,10 +39,11 @@ class Early:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A message whose turn has come."""
+    """A message whose turn has come, and the stream that it belongs to."""
 
     source: str
     message: Message
+    key: Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +166,13 @@ class Incoming(Protocol):
         Raises Unavailable where this is another database than the one named: what was done is not in it.
         """
 
-    async def ready(self, source: str | None = None, keys: Iterable[Key] = ()) -> list[Waiting]:
-        """What waits and has its turn now, with what waits behind it: of some streams, or (no source) of all."""
+    async def ready(
+        self, source: str | None = None, keys: Iterable[Key] = (), *, after: Waiting | None = None
+    ) -> list[Waiting]:
+        """What waits and has its turn now, with what waits behind it: of some streams, or (no source) of all.
+
+        No more than a page of it, stream by stream; of all streams, those that come `after` the stream of another one.
+        """
 
     async def tidy(self) -> None:
         """Forget what waits, and settle what is parked, although it was handled: others at work leave such rows."""

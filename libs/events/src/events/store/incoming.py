@@ -21,6 +21,8 @@ from events.store.database import Database
 from events.store.outgoing import IDENTITY, ask
 from events.store.port import Unavailable
 
+FIRST = UUID(int=0)
+
 MARKS = text(f"""
     SELECT k.tenant, k.stream, coalesce(i.version, 0) AS version, d.id IS NOT NULL AS parked, {IDENTITY} AS identity
     FROM unnest(CAST(:tenants AS text[]), CAST(:streams AS uuid[])) AS k(tenant, stream)
@@ -102,9 +104,11 @@ READY = """
       AND NOT EXISTS (
         SELECT 1 FROM dead_letters d WHERE d.status = 'parked' AND d.source = n.source AND d.tenant = n.tenant
             AND d.stream = n.stream AND d.version = n.version)
-    ORDER BY w.tenant, w.stream, w.version LIMIT 256
+    ORDER BY w.tenant, w.stream, w.source, w.version LIMIT 256
 """
-READY_ALL = text(READY.format(only=""))
+READY_ALL = text(
+    READY.format(only="AND (n.tenant, n.stream, n.source) > (:after_tenant, :after_stream, :after_source)")
+).bindparams(bindparam("after_stream", type_=t.waiting.c.stream.type))
 READY_BEHIND = text(
     READY.format(
         only="""AND n.source = :source AND (n.tenant, n.stream) IN (
@@ -196,14 +200,18 @@ class PostgresIncoming:
         if rows and not done["moved"]:
             raise Unavailable("the database is another one than the messages were handled in")
 
-    async def ready(self, source: str | None = None, keys: Iterable[Key] = ()) -> list[Waiting]:
+    async def ready(
+        self, source: str | None = None, keys: Iterable[Key] = (), *, after: Waiting | None = None
+    ) -> list[Waiting]:
         """What waits and has its turn now, with what waits behind it: of some streams, or (no source) of all."""
         if source is None:
-            rows = await ask(self._db.reads, READY_ALL)
+            last = (*after.key, after.source) if after else ("", FIRST, "")
+            names = ("after_tenant", "after_stream", "after_source")
+            rows = await ask(self._db.reads, READY_ALL, dict(zip(names, last, strict=True)))
         else:
             parameters = {"source": source, **_columns(sorted(keys), "tenants", "streams")}
             rows = await ask(self._db.reads, READY_BEHIND, parameters)
-        return [Waiting(row["source"], _message(row)) for row in rows]
+        return [Waiting(row["source"], _message(row), (row["tenant"], row["stream"])) for row in rows]
 
     async def tidy(self) -> None:
         """Forget what waits, and settle what is parked, although it was handled: others at work leave such rows."""
