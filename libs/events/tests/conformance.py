@@ -263,7 +263,9 @@ class StoreConformance:
             ]
         )
         assert [due.stream for due in await store.due(10)] == [late, later]
-        assert [due.stream for due in await store.due(1)] == [late]
+        (first,) = await store.due(1)
+        assert first.stream == late
+        assert [due.stream for due in await store.due(1, after=first)] == [later]
         assert [due.stream for due in await store.due(9, {"jar": 1})] == [late, later]
         assert await store.due(9, {"jar": 0}) == await store.due(9, {"pot": 1}) == []
 

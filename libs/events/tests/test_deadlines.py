@@ -130,6 +130,22 @@ async def test_what_newer_code_is_to_be_told_holds_up_nobody_here(
     assert len(await store.due(10)) == 6
 
 
+async def test_deadlines_that_cannot_be_told_for_now_hold_up_none_behind_them(
+    store: PostgresStore, handler: Handler, sql: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They rest on what newer code has written, say, before it was taken back."""
+    monkeypatch.setattr("events.scheduler.BATCH", 3)
+    for _ in range(6):
+        await handler.handle(ask(Wind(rings=RINGS), uuid4()))
+    await sql.execute("ALTER TABLE events DISABLE TRIGGER ALL")
+    await sql.execute("UPDATE events SET schema_version = 99")
+    await sql.execute("UPDATE states SET shape = 0")
+    mine, scheduler = uuid4(), Scheduler(store, handler)
+    await handler.handle(ask(Wind(rings=(max(RINGS),)), mine))
+    assert await scheduler.look() == 7
+    assert (await handler.read(jars, "meridian", mine)).state.rang == (max(RINGS),)
+
+
 async def test_a_stuck_deadline_holds_up_no_other(store: PostgresStore, handler: Handler) -> None:
     scheduler, well = Scheduler(store, handler), uuid4()
     await handler.handle(ask(Wind(rings=RINGS, broken=True), uuid4()))

@@ -1,6 +1,7 @@
 """The scheduler: tells streams that their deadline has come, by business time, and never twice for one version."""
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
 import structlog
@@ -49,43 +50,49 @@ class Scheduler:
 
     async def look(self) -> int:
         """Handle everything that is due now; how many streams were due."""
-        return len(await self._round())
+        due = 0
+        async for found in self._pages():
+            await self._tell_all(found)
+            due += len(found)
+            self._last_look = asyncio.get_running_loop().time()
+        self.parked = await self._store.parked_deadlines()
+        self._last_look = asyncio.get_running_loop().time()
+        return due
 
-    async def _round(self) -> list[bool]:
-        """Whether each stream that was due is done with."""
+    async def _pages(self) -> AsyncIterator[list[DueStream]]:
+        """Everything that is due, to the end: what cannot be told for now must not hold up what is due after it."""
         shapes = {kind: aggregate.shape for kind, aggregate in self._handler.aggregates.items()}
-        found = await self._store.due(BATCH, shapes)
+        last: DueStream | None = None
+        while found := await self._store.due(BATCH, shapes, after=last):
+            yield found
+            last = found[-1]
+
+    async def _tell_all(self, found: Sequence[DueStream]) -> None:
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def one(due: DueStream) -> bool:
+        async def one(due: DueStream) -> None:
             async with gate:
-                return await self._tell(due)
+                await self._tell(due)
 
-        told = await asyncio.gather(*(one(due) for due in found))
-        self.parked = await self._store.parked_deadlines()
-        return told
+        await asyncio.gather(*(one(due) for due in found))
 
     async def _run(self) -> None:
         while True:
             try:
-                told = await self._round()
-                self._last_look = asyncio.get_running_loop().time()
+                await self.look()
             except (Unavailable, OutcomeUnknown) as reason:
                 log.warning("deadlines wait", reason=str(reason))
-                told = []
             except Exception:
                 log.exception("scheduler failed")
-                told = []
-            await asyncio.sleep(0 if len(told) == BATCH and any(told) else self._every)
+            await asyncio.sleep(self._every)
 
-    async def _tell(self, due: DueStream) -> bool:
+    async def _tell(self, due: DueStream) -> None:
         try:
             if self._refolder and await self._refolder.renewed(due):
-                return True  # by today's code it may be due at another time: the next look tells
+                return  # by today's code it may be due at another time: the next look tells
             await self._handler.due(due)
         except (Unavailable, OutcomeUnknown):
-            return False  # looked at again in a moment
+            return  # looked at again in a moment
         except (DeadlineStuck, Refused, Exception) as bug:
             log.error("deadline parked", kind=due.kind, stream=str(due.stream), reason=str(bug))
             await self._store.park_deadline(due, f"{type(bug).__name__}: {bug}")
-        return True

@@ -101,7 +101,9 @@ class SimulatedStore(Connection):
         return numbers[tenant, series]
 
     @statement
-    def due(self, limit: int, shapes: Mapping[str, int] | None = None) -> list[DueStream]:
+    def due(
+        self, limit: int, shapes: Mapping[str, int] | None = None, *, after: DueStream | None = None
+    ) -> list[DueStream]:
         """Streams whose deadline has come by business time."""
         now = self._business_time()
         found = [
@@ -110,7 +112,8 @@ class SimulatedStore(Connection):
             if row.deadline and row.deadline <= now and not self._rests(key, row)
             if shapes is None or row.shape <= shapes.get(key[1], -1)
         ]
-        return sorted(found, key=lambda due: (due.deadline, due.tenant, due.kind, due.stream))[:limit]
+        found.sort(key=_earliest_first)
+        return [due for due in found if after is None or _earliest_first(due) > _earliest_first(after)][:limit]
 
     @statement
     def park_deadline(self, due: DueStream, reason: str) -> None:
@@ -141,3 +144,7 @@ class SimulatedStore(Connection):
     def _rests(self, key: StreamKey, row: State) -> bool:
         parked = self._tables.parked_deadlines.get(key)
         return parked is not None and (parked.version, parked.shape) == (row.version, row.shape)
+
+
+def _earliest_first(due: DueStream) -> tuple[datetime, str, str, UUID]:
+    return due.deadline, due.tenant, due.kind, due.stream

@@ -196,10 +196,12 @@ class Store(Protocol):
     async def next_number(self, tenant: str, series: str, first: int) -> int:
         """The next of a series; taken for good, whether used or not."""
 
-    async def due(self, limit: int, shapes: Mapping[str, int] | None = None) -> list[DueStream]:
+    async def due(
+        self, limit: int, shapes: Mapping[str, int] | None = None, *, after: DueStream | None = None
+    ) -> list[DueStream]:
         """Streams whose deadline is not after business time, earliest first, without the parked ones.
 
-        With `shapes` (by kind) only of these kinds, and without rows of a newer shape.
+        With `shapes` (by kind) only of these kinds, and without rows of a newer shape; those that come `after` one.
         """
 
     async def now(self) -> datetime:

@@ -67,8 +67,10 @@ DUE = text("""
       AND (CAST(:kinds AS text[]) IS NULL OR EXISTS (
         SELECT 1 FROM unnest(CAST(:kinds AS text[]), CAST(:shapes AS integer[])) AS k(kind, shape)
         WHERE k.kind = s.kind AND k.shape >= s.shape))
-    ORDER BY s.deadline LIMIT :limit
-""")
+      AND (s.deadline, s.tenant, s.kind, s.id)
+        > (coalesce(:after, CAST('-infinity' AS timestamptz)), :after_tenant, :after_kind, :after_stream)
+    ORDER BY s.deadline, s.tenant, s.kind, s.id LIMIT :limit
+""").bindparams(bindparam("after", type_=t.Instant), bindparam("after_stream", type_=t.states.c.id.type))
 """The clock stands in a query of its own: compared directly, a volatile value keeps the index from being used."""
 
 PARKED = text("""
@@ -173,10 +175,14 @@ class PostgresStore:
         rows = await self._ask(self._db.writes, NUMBER, {"tenant": tenant, "series": series, "first": first})
         return int(rows[0]["last"])
 
-    async def due(self, limit: int, shapes: Mapping[str, int] | None = None) -> list[DueStream]:
+    async def due(
+        self, limit: int, shapes: Mapping[str, int] | None = None, *, after: DueStream | None = None
+    ) -> list[DueStream]:
         """Streams whose deadline has come by business time."""
         known = {"kinds": shapes and list(shapes), "shapes": shapes and list(shapes.values())}
-        rows = await self._ask(self._db.reads, DUE, {"limit": limit, **known})
+        last = (after.deadline, after.tenant, after.kind, after.stream) if after else (None, "", "", UUID(int=0))
+        names = ("after", "after_tenant", "after_kind", "after_stream")
+        rows = await self._ask(self._db.reads, DUE, {"limit": limit, **known, **dict(zip(names, last, strict=True))})
         return [DueStream(r["tenant"], r["kind"], r["id"], r["version"], r["shape"], r["deadline"]) for r in rows]
 
     async def park_deadline(self, due: DueStream, reason: str) -> None:
