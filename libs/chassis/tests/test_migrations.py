@@ -68,6 +68,21 @@ async def under_way(database: str, statement: str) -> AsyncIterator[asyncpg.Conn
         yield sql
 
 
+async def migrating_apart(database: str, folder: Path, failpoint: str) -> asyncio.subprocess.Process:
+    """Another process that migrates, and does so in the middle of it."""
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "CLOSELOOP_MIGRATIONS": str(folder),
+        "CLOSELOOP_DATABASE_URL": database,
+        "CLOSELOOP_ENV": "test",
+        "CLOSELOOP_FAILPOINT": failpoint,
+    }
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "chassis", "migrate", "toy", env=environment
+    )
+
+
 async def test_an_older_replica_has_nothing_to_migrate_on_a_newer_database(
     database: str, migrations: Path, further: Migrations
 ) -> None:
@@ -138,19 +153,30 @@ async def test_a_migration_that_is_killed_in_the_middle_is_simply_done_again(
 ) -> None:
     await migrate(database, migrations)
     folder = further(EVENTS_FORM)
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        "CLOSELOOP_MIGRATIONS": str(folder),
-        "CLOSELOOP_DATABASE_URL": database,
-        "CLOSELOOP_ENV": "test",
-        "CLOSELOOP_FAILPOINT": "W10:kill9:1",
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", "chassis", "migrate", "toy", env=environment
-    )
+    process = await migrating_apart(database, folder, "W10:kill9:1")
     assert await asyncio.wait_for(process.wait(), 30) == -signal.SIGKILL
     async with connected(database) as sql:
         assert await sql.fetchval(REVISION) == head_of(migrations)
         await migrate(database, folder)
         assert await sql.fetchval(REVISION) == head_of(folder)
+
+
+async def test_a_migration_that_is_stopped_in_the_middle_gives_up_its_tables_and_its_turn(
+    database: str, migrations: Path, further: Migrations
+) -> None:
+    """A machine that hangs, or is cut off, says nothing: the server would keep its locks for hours."""
+    await migrate(database, migrations)
+    folder = further(EVENTS_FORM)
+    process = await migrating_apart(database, folder, "W10:sleep:1")
+    locked = "SELECT count(*) FROM pg_locks WHERE relation = 'events'::regclass AND mode = 'AccessExclusiveLock'"
+    try:
+        async with asyncio.timeout(30), connected(database) as sql:
+            while not await sql.fetchval(locked):  # noqa: ASYNC110 - another session makes it true
+                await asyncio.sleep(0.05)
+            process.send_signal(signal.SIGSTOP)
+            await sql.fetchval("SELECT count(*) FROM events")
+            await migrate(database, folder)
+            assert await sql.fetchval(REVISION) == head_of(folder)
+    finally:
+        process.kill()
+        await process.wait()

@@ -28,6 +28,17 @@ _WAIT_SECONDS = 60
 _LOCK = int.from_bytes(hashlib.sha256(b"closeloop migrations").digest()[:8], signed=True)
 _LOCK_TIMEOUT = "500ms"
 """Well below that of requests: they queue behind whoever waits for a whole table."""
+_SETTINGS = {
+    "timezone": "UTC",
+    "lock_timeout": _LOCK_TIMEOUT,
+    "idle_in_transaction_session_timeout": "5s",
+    "idle_session_timeout": "10s",
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "2",
+    "application_name": "closeloop migration",
+}
+"""Whoever migrates and hangs, or is cut off, loses its session: with it what it has locked, and its turn."""
 _TRIES = 100
 _GIVE_WAY_SECONDS = 0.5
 _IN_THE_WAY = ("55P03", "40P01")
@@ -80,8 +91,7 @@ async def migrate(url: str, folder: Path, to: str = "head") -> None:
     """
     if to == "head" and await _is_current(url, folder):
         return
-    settings = {"timezone": "UTC", "lock_timeout": _LOCK_TIMEOUT, "application_name": "closeloop migration"}
-    engine = create_async_engine(url, poolclass=NullPool, connect_args={"server_settings": settings})
+    engine = create_async_engine(url, poolclass=NullPool, connect_args={"server_settings": _SETTINGS})
     try:
         async with engine.connect() as connection:
             await connection.run_sync(lambda sync: _upgrade(sync, folder, to))
