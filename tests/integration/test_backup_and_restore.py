@@ -21,6 +21,7 @@ import pytest
 from meridian import Meridian
 from world import World
 
+import stack.backup as backup_module
 from stack.backup import MANIFEST, Manifest, back_up
 from stack.client import Object, eventually
 from stack.cluster import SERVICE_PORTS, Stack, database_of
@@ -239,3 +240,26 @@ def test_a_backup_that_is_not_whole_is_refused_and_changes_nothing(folders: Call
     with running(data) as meridian:
         meridian.settle()
         every_source_has_its_action(meridian, [kept])
+
+
+async def test_a_backup_that_hangs_lets_go_of_the_log_and_is_none(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever appends would wait for as long as it hangs, and what was held no more is not of one moment."""
+    monkeypatch.setattr(backup_module, "HELD_AT_MOST", "300ms")
+    somebody = await asyncpg.connect(plain_url(database))
+    await somebody.execute("CREATE TABLE head (position bigint); INSERT INTO head VALUES (0)")
+    fetchrow, waited = asyncpg.Connection.fetchrow, []
+
+    async def hangs(self: asyncpg.Connection, *asked: Any) -> Any:
+        began = time.monotonic()
+        await somebody.execute("SET lock_timeout = '5s'; SELECT 1 FROM head FOR UPDATE")
+        waited.append(time.monotonic() - began)
+        return await fetchrow(self, *asked)
+
+    monkeypatch.setattr(asyncpg.Connection, "fetchrow", hangs)
+    with pytest.raises(StackError, match="and is none"):
+        async with backup_module._one_moment({"toy": database}):
+            pass
+    assert 0.1 < waited[0] < 3
+    await somebody.close()

@@ -30,6 +30,8 @@ BESIDE_THE_DATABASES = ("identity/key.pem", "identity/jwks.json", "clock-start")
 """What else makes a data folder the same installation; the broker is disposable, and logs are not facts."""
 HEAD_WITHIN = "1s"
 """Shorter than the patience of an append, which waits meanwhile."""
+HELD_AT_MOST = "5s"
+"""A backup that hangs, or is cut off, lets go of the logs; it finds out, and is none."""
 
 Say = Callable[[str], None]
 
@@ -128,15 +130,28 @@ async def _one_moment(urls: Mapping[str, str]) -> AsyncIterator[dict[str, tuple[
         readers = {name: await kept.enter_async_context(_connected(url)) for name, url in urls.items()}
         moments = {}
         async with AsyncExitStack() as held:
-            for url in urls.values():
-                holder = await held.enter_async_context(_connected(url))
-                await holder.execute(f"BEGIN; SET LOCAL lock_timeout = '{HEAD_WITHIN}'")
+            holders = [await held.enter_async_context(_connected(url)) for url in urls.values()]
+            for holder in holders:
+                await holder.execute(
+                    f"BEGIN; SET LOCAL lock_timeout = '{HEAD_WITHIN}'; "
+                    f"SET LOCAL idle_in_transaction_session_timeout = '{HELD_AT_MOST}'"
+                )
                 await holder.execute("SELECT 1 FROM head FOR UPDATE")
             for name, reader in readers.items():
                 await reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 seen = await reader.fetchrow("SELECT pg_export_snapshot() AS snapshot, position FROM head")
                 moments[name] = (seen["snapshot"], seen["position"])
+            for holder in holders:
+                await _let_go(holder)
         yield moments
+
+
+async def _let_go(holder: asyncpg.Connection) -> None:
+    """Raises StackError where it was held no more: then the snapshots may be of different moments."""
+    try:
+        await holder.execute("COMMIT")
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+        raise StackError(f"The backup took longer than {HELD_AT_MOST} to begin, and is none: {error}") from error
 
 
 @asynccontextmanager
