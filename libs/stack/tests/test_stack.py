@@ -1,5 +1,6 @@
 """The whole stack, with a small stand-in for the services: it starts, survives, and leaves nobody behind."""
 
+import errno
 import json
 import os
 import signal
@@ -178,6 +179,34 @@ def test_what_says_that_only_a_new_start_helps_is_given_one(tmp_path: Path) -> N
         child.stop()
     supervisor.look()
     assert not child.running
+
+
+def test_children_are_watched_also_while_nobody_can_be_told_and_none_can_be_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`up > log` on a disk that is full, a terminal that is gone, no memory for another process: all of it passes."""
+    child = Child("fickle", [sys.executable, "-c", "raise SystemExit(3)"], tmp_path / "log")
+    child.start()
+    first, start, trouble = child.pid, Child.start, iter([OSError(errno.EAGAIN, "fork"), None])
+
+    def starting(self: Child) -> None:
+        if error := next(trouble):
+            raise error
+        start(self)
+
+    def full(_: str) -> None:
+        raise OSError(errno.ENOSPC, "no space left on device")
+
+    monkeypatch.setattr(Child, "start", starting)
+    monkeypatch.setattr(processes, "FIRST_DELAY", 0.1)
+    supervisor = Supervisor([child], full)
+    for _ in range(100):
+        supervisor.look()
+        if child.pid != first:
+            break
+        time.sleep(0.05)
+    assert child.pid != first
+    child.stop()
 
 
 def test_the_number_of_a_child_that_ended_by_itself_is_no_longer_guarded(

@@ -171,7 +171,7 @@ class Supervisor:
 
     def __init__(self, children: Sequence[Child], say: Callable[[str], None]) -> None:
         self._children = children
-        self._say = say
+        self._tell = say
         self._delays: dict[str, float] = {}
         self._due: dict[str, float] = {}
 
@@ -189,7 +189,7 @@ class Supervisor:
             elif child.wanted and (complaint := child.complaint()):
                 self._say(f"{child.name}: {complaint}; starting it again")
                 child.stop()
-                child.start()
+                self._start(child)
 
     def _revive(self, child: Child) -> None:
         if child.name not in self._due:
@@ -202,7 +202,17 @@ class Supervisor:
             self._say(f"{ending}; starting it again in {delay:g} s. Log: {child.log}")
         elif time.monotonic() >= self._due[child.name]:
             del self._due[child.name]
+            self._start(child)
+
+    def _start(self, child: Child) -> None:
+        try:
             child.start()
+        except OSError as error:  # no memory, no space: it is tried again like one that has ended
+            self._say(f"{child.name} cannot be started: {error}")
+
+    def _say(self, what: str) -> None:
+        with contextlib.suppress(OSError):  # nobody reads it, or there is no space for it
+            self._tell(what)
 
 
 def inherited_environment() -> dict[str, str]:
