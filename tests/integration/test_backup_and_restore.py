@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
 from threading import Event
@@ -263,3 +263,29 @@ async def test_a_backup_that_hangs_lets_go_of_the_log_and_is_none(
             pass
     assert 0.1 < waited[0] < 3
     await somebody.close()
+
+
+def test_that_a_restore_is_under_way_is_on_disk_before_it_changes_anything(
+    folders: Callable[[], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut leaves some databases of the backup beside some others, and nothing that says so."""
+    data, backup, on_disk, fsync = folders(), folders(), list[str](), os.fsync
+
+    def noting(handle: int) -> None:
+        fsync(handle)
+        on_disk.append(str(Path(f"/proc/self/fd/{handle}").readlink()))
+
+    async def changing(*_: object) -> None:
+        assert on_disk[-2:] == [str(data / UNFINISHED), str(data)]
+
+    monkeypatch.setattr(os, "fsync", noting)
+    monkeypatch.setattr("stack.restore._take_their_places", changing)
+    monkeypatch.setattr("stack.restore.Postgres", lambda _: nullcontext())
+    (backup / "identity").mkdir()
+    for name in ("identity/key.pem", "clock-start"):
+        (backup / name).write_text(name)
+    (backup / MANIFEST).write_text(json.dumps({"taken_at": "", "postgres": "", "positions": {}, "files": {}}))
+    restore(backup, data, forget_broker=False, say=lambda _: None)
+    assert {str(data / "identity/key.pem"), str(data / "identity"), str(data / "clock-start")} <= set(on_disk)
+    assert on_disk[-1] == str(data)
+    assert not (data / UNFINISHED).exists()

@@ -83,8 +83,7 @@ def back_up(server_url: str, databases: Iterable[str], data: Path, folder: Path,
             (folder / name).parent.mkdir(exist_ok=True, mode=0o700)
             shutil.copy2(data / name, folder / name)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    for path in files:
-        _flush(path)
+    flush(*files)
     measured = {str(path.relative_to(folder)): _measured(path) for path in files}
     manifest = Manifest(datetime.now(UTC).isoformat(), version, positions, measured)
     _write_last(folder, manifest)
@@ -180,19 +179,19 @@ def _measured(path: Path) -> tuple[int, str]:
         return path.stat().st_size, file_digest(file, "sha256").hexdigest()
 
 
-def _flush(path: Path) -> None:
-    """On disk, before anything says that it is."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def flush(*paths: Path) -> None:
+    """Files and folders on disk, before anything says that they are."""
+    for path in paths:
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _write_last(folder: Path, manifest: Manifest) -> None:
     unfinished = folder / f"{MANIFEST}.unfinished"
     unfinished.write_text(json.dumps(asdict(manifest), indent=2) + "\n")
-    for path in (unfinished, *(each for each in folder.rglob("*") if each.is_dir()), folder):
-        _flush(path)
+    flush(unfinished, *(each for each in folder.rglob("*") if each.is_dir()), folder)
     unfinished.rename(folder / MANIFEST)
-    _flush(folder)
+    flush(folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import asyncpg
 
-from stack.backup import BESIDE_THE_DATABASES, Manifest, Say, client, dump_file, environment_for
+from stack.backup import BESIDE_THE_DATABASES, Manifest, Say, client, dump_file, environment_for, flush
 from stack.postgres import Postgres, plain_url
 from stack.processes import StackError, run_now
 
@@ -28,12 +28,16 @@ def restore(backup: Path, data: Path, *, forget_broker: bool, say: Say) -> Manif
             say(f"Restoring {name}")
             _load(server, name + NEW, backup / dump_file(name))
         (data / UNFINISHED).write_text(f"{backup}\n")
+        flush(data / UNFINISHED, data)
         run_now(_take_their_places(server, [*manifest.positions]))
         for name in BESIDE_THE_DATABASES:
             _put(backup / name, data / name)
         if forget_broker:
             shutil.rmtree(data / "nats" / "jetstream", ignore_errors=True)
+        put = [data / name for name in BESIDE_THE_DATABASES if (data / name).exists()]
+        flush(*put, *(path.parent for path in put), data)
         (data / UNFINISHED).unlink()
+        flush(data)
     return manifest
 
 
