@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import pytest
-from bus_words import TENANT, World, clean, filled, publish, until, until_complains, until_well
+from bus_words import TENANT, Ear, World, clean, filled, publish, until, until_complains, until_well
 
+from events.bus.dead_letters import DeadLetters
 from events.bus.port import Message
 from events.bus.reacting import Reactor, Transient
 from events.handling import Handler
@@ -84,6 +85,28 @@ async def test_what_somebody_else_has_handled_by_now_is_no_trouble_any_more(
 
         await until(mirrored)
         await until_well(bus, 5.0)
+
+
+async def test_a_letter_that_cannot_be_handled_for_now_keeps_none_behind_it_from_being_tried(
+    db: Database, handler: Handler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, stuck, other = World(db, handler, ""), uuid4(), uuid4()
+    incoming, handle = PostgresIncoming(db), Reactor.handle
+
+    async def not_now(self: Reactor, source: str, message: Message) -> None:
+        if message.headers["ce-subject"] == str(stuck):
+            raise Transient("this object was written by a newer version of the service")
+        await handle(self, source, message)
+
+    monkeypatch.setattr(Reactor, "handle", not_now)
+    for jar in (stuck, other):
+        subject, body, headers = filled(jar, 1)
+        message = Message(subject, headers, body)
+        await incoming.park("toy", message, Early(TENANT, jar, 1, message), "UnknownMessage: by the release before")
+    with pytest.raises(Transient):
+        await DeadLetters("toy", incoming, handler, [Ear()]).replay_understood()
+    assert await world.mirrored(other) == 1
+    assert [letter.stream for letter in await incoming.letters()] == [stuck]
 
 
 async def test_streams_that_cannot_go_on_for_now_keep_the_sweep_from_no_other(

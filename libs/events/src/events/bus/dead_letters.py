@@ -7,7 +7,7 @@ from uuid import UUID
 
 from events.bus.envelope import BrokenMessage, UnknownMessage, understood
 from events.bus.inbox import Inbox
-from events.bus.reacting import Listening, Permanent, Reactor
+from events.bus.reacting import Listening, Permanent, Reactor, Transient
 from events.bus.watch import Pulse
 from events.handling import Handler
 from events.kernel import NotFound, Refused
@@ -57,12 +57,19 @@ class DeadLetters:
     async def replay_understood(self) -> None:
         """Handle what another release has parked because it did not understand it, and this one does.
 
-        So contracts may change while old and new replicas hear side by side. What is wrong stays parked.
+        So contracts may change while old and new replicas hear side by side. What is wrong stays parked. Raises
+        Transient when all were tried, and some could not be handled for now.
         """
+        trouble: Transient | None = None
         letters = (each for each in await self.list() if each.reason.startswith(NOT_UNDERSTOOD))
         for letter in islice(filter(_is_understood, letters), AT_ONCE):
-            with suppress(Refused):  # somebody else was faster
-                await self.replay(letter.id)
+            try:
+                with suppress(Refused):  # somebody else was faster
+                    await self.replay(letter.id)
+            except Transient as not_now:
+                trouble = not_now
+        if trouble:
+            raise trouble
 
     async def drop(self, id: UUID) -> None:
         """Never handle it; handle what waits behind it."""
