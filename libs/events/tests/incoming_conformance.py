@@ -79,6 +79,16 @@ class IncomingConformance:
         await incoming.advance(TOY, {(TENANT, stream): 3})
         assert await waiting_versions(incoming) == [4]
 
+    async def test_what_has_its_turn_but_cannot_be_handled_for_now_is_kept_too(self, incoming: Incoming) -> None:
+        stream = uuid4()
+        await incoming.advance(TOY, {(TENANT, stream): 2})
+        messages = [early(stream, version) for version in (2, 3, 4)]
+        assert await incoming.keep(TOY, messages, in_turn=True) == messages[:1]
+        assert await waiting_versions(incoming, stream) == [3, 4]
+        assert await incoming.gaps(0) == []
+        await incoming.advance(TOY, {(TENANT, stream): 3})
+        assert await waiting_versions(incoming, stream) == [4]
+
     async def test_a_kept_message_comes_back_as_it_came_with_all_that_wait_behind_it(self, incoming: Incoming) -> None:
         stream = uuid4()
         odd = Message("a subject", {"ce-id": "é \\ \U0001f600", "empty": ""}, bytes(range(256)))

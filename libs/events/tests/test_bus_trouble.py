@@ -133,3 +133,35 @@ async def test_streams_that_cannot_go_on_for_now_keep_the_sweep_from_no_other(
     async with world.running(bus := world.bus()):
         await until(mirrored, 6.0)
         await until_complains(bus, "sweep: this object was written by a newer version")
+
+
+async def test_as_many_messages_as_the_broker_hands_out_at_once_that_cannot_be_handled_for_now_keep_no_other_from_us(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker counts what we have not acknowledged, and at some number waits for us: so we keep it ourselves."""
+    monkeypatch.setattr("events.bus.nats.MAX_IN_FLIGHT", 4)
+    stuck, other, handle, held_up = [uuid4() for _ in range(6)], uuid4(), Reactor.handle, True
+
+    async def not_now(self: Reactor, source: str, message: Message) -> None:
+        if held_up and UUID(message.headers["ce-subject"]) in stuck:
+            raise Transient("this object was written by a newer version of the service")
+        await handle(self, source, message)
+
+    async def mirrored() -> bool:
+        return await world.mirrored(other) == 1
+
+    async def all_mirrored() -> bool:
+        return [await world.mirrored(jar) for jar in stuck] == [1] * len(stuck)
+
+    monkeypatch.setattr(Reactor, "handle", not_now)
+    monkeypatch.setattr("events.bus.inbox.LONGEST_DELAY", 0.5)
+    async with world.running(bus := world.bus()), world.jetstream() as js:
+        await until_well(bus)
+        await publish(js, [filled(jar, 1) for jar in stuck])
+        await publish(js, [filled(other, 1)])
+        await until(mirrored, 20)
+        await until_complains(bus, "this object was written by a newer version")
+        held_up = False
+        await until(all_mirrored)
+        await until_well(bus)
+        assert tuple(await world.row("SELECT count(*) FROM waiting")) == (0,)

@@ -31,12 +31,12 @@ class SimulatedIncoming(Connection):
         return marks
 
     @statement
-    def keep(self, source: str, early: Sequence[Early]) -> list[Early]:
+    def keep(self, source: str, early: Sequence[Early], *, in_turn: bool = False) -> list[Early]:
         """Store messages until their turn; those are returned whose turn it is by now."""
         now, turn = self._database.now(), []
         for each in early:
             heard = self._tables.inbox.setdefault((each.tenant, source, each.stream), 0)
-            if each.version <= heard + 1:
+            if each.version <= heard + (0 if in_turn else 1):
                 turn.append(each)
             else:
                 place = (each.tenant, source, each.stream, each.version)

@@ -21,6 +21,10 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 16
 LONGEST_DELAY = 10.0
+PATIENT_FOR = 6
+"""So often the broker hands a message out that cannot be handled for now. It counts those, and at some number hands out
+nothing else any more; so from then on the message waits with us, and the sweep tries it again.
+"""
 
 
 @dataclass(eq=False)
@@ -40,7 +44,7 @@ class Round:
     early: list[Item] = field(default_factory=list)
     parked: list[tuple[Item, str]] = field(default_factory=list)
     done: list[Item] = field(default_factory=list)
-    later: list[Item] = field(default_factory=list)
+    held_up: list[Item] = field(default_factory=list)
     trouble: str = ""
     identity: str = ""
     """Which database it began in."""
@@ -113,7 +117,7 @@ class Inbox:
                         await self._reactor.handle(self._source, item.message)
                     except Transient as trouble:
                         result.trouble = str(trouble)
-                        result.later.extend(ordered[number:])
+                        result.held_up.extend(each for each in ordered[number:] if _tried_enough(each))
                         break
                     except Permanent as refusal:
                         parked = True
@@ -134,11 +138,16 @@ class Inbox:
             await self._incoming.advance(self._source, result.heard, identity=result.identity)
         ready: list[Item] = []
         if result.early:
-            turn = {(e.tenant, e.stream, e.version) for e in await self._incoming.keep(self._source, _places(result))}
+            turn = {
+                (e.tenant, e.stream, e.version) for e in await self._incoming.keep(self._source, _places(result.early))
+            }
             for item in result.early:
                 assert item.place
                 at = (item.place.tenant, item.place.stream, item.place.version)
                 (ready if at in turn else result.done).append(item)
+        if result.held_up:
+            await self._incoming.keep(self._source, _places(result.held_up), in_turn=True)
+            result.done.extend(result.held_up)
         await failpoint("W7b")
         if result.heard:
             waiting = await self._incoming.ready(self._source, result.heard)
@@ -167,8 +176,12 @@ def _version(item: Item) -> int:
     return item.place.version
 
 
-def _places(result: Round) -> list[Early]:
-    return [item.place for item in result.early if item.place]
+def _places(items: Sequence[Item]) -> list[Early]:
+    return [item.place for item in items if item.place]
+
+
+def _tried_enough(item: Item) -> bool:
+    return item.delivery is not None and item.delivery.attempts >= PATIENT_FOR
 
 
 def _delay(delivery: Delivery) -> float:

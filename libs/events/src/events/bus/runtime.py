@@ -23,6 +23,7 @@ from events.store.port import OutcomeUnknown, Unavailable
 log = structlog.get_logger(__name__)
 
 SWEEP_EVERY = 1.0
+LONGEST_REST = 5.0
 LETTERS_EVERY = 10.0
 STOP_WITHIN = 10.0
 
@@ -169,13 +170,14 @@ class Bus:
         """Take up, at the start and every second, what waits and has its turn: a crash left it, or nobody could."""
         while not self._stopping.is_set():
             self._sweep_pulse.beat()
+            began = now()
             try:
                 await self._incoming.tidy()
                 self._sweep_pulse.trouble = ""
                 await self._take_up_all()
             except (Unavailable, OutcomeUnknown) as trouble:
                 self._sweep_pulse.trouble = str(trouble)
-            await self._rest(SWEEP_EVERY)
+            await self._rest(min(max(SWEEP_EVERY, now() - began), LONGEST_REST))
 
     async def _take_up_all(self) -> None:
         """Page by page to the end: streams that cannot go on for now keep none behind them from their turn."""

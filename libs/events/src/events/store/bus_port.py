@@ -155,8 +155,11 @@ class Incoming(Protocol):
     async def marks(self, source: str, keys: Iterable[Key]) -> dict[Key, Mark]:
         """How far each of these streams was heard."""
 
-    async def keep(self, source: str, early: Sequence[Early]) -> list[Early]:
-        """Store messages until their turn; those are returned whose turn it is by now."""
+    async def keep(self, source: str, early: Sequence[Early], *, in_turn: bool = False) -> list[Early]:
+        """Store messages until their turn; those are returned whose turn it is by now.
+
+        With `in_turn` those are stored, too, and what was handled is returned.
+        """
 
     async def advance(
         self, source: str, heard: Mapping[Key, int], settled: str = "replayed", identity: str = ""

@@ -45,7 +45,7 @@ KEEP = text("""
     ), kept AS (
         INSERT INTO waiting (tenant, source, stream, version, subject, headers, body, since)
         SELECT c.tenant, :source, c.stream, c.version, c.subject, c.headers, c.body, clock_timestamp()
-        FROM came c JOIN marks m USING (tenant, stream) WHERE c.version > m.version + 1
+        FROM came c JOIN marks m USING (tenant, stream) WHERE c.version > m.version + CAST(:ahead AS integer)
         ON CONFLICT DO NOTHING
     )
     SELECT tenant, stream, version FROM marks
@@ -174,7 +174,7 @@ class PostgresIncoming:
         rows = await ask(self._db.reads, MARKS, {"source": source, **_columns(sorted(keys), "tenants", "streams")})
         return {(row["tenant"], row["stream"]): Mark(row["version"], row["parked"], row["identity"]) for row in rows}
 
-    async def keep(self, source: str, early: Sequence[Early]) -> list[Early]:
+    async def keep(self, source: str, early: Sequence[Early], *, in_turn: bool = False) -> list[Early]:
         """Store messages until their turn; those are returned whose turn it is by now."""
         await failpoint("W9")
         parameters = {
@@ -185,10 +185,11 @@ class PostgresIncoming:
             "subjects": [each.message.subject for each in early],
             "headers": [canonical(dict(each.message.headers)) for each in early],
             "bodies": [each.message.body for each in early],
+            "ahead": (ahead := 0 if in_turn else 1),
         }
         rows = await ask(self._db.writes, KEEP, parameters)
         heard = {(row["tenant"], row["stream"]): row["version"] for row in rows}
-        return [each for each in early if each.version <= heard[each.tenant, each.stream] + 1]
+        return [each for each in early if each.version <= heard[each.tenant, each.stream] + ahead]
 
     async def advance(
         self, source: str, heard: Mapping[Key, int], settled: str = "replayed", identity: str = ""
