@@ -10,6 +10,7 @@ import pytest
 from making import a_row, an_append
 from processes import client, lines, until
 
+from events.kernel import Unacceptable
 from events.store.database import Database
 from events.store.port import Recorded, Unavailable, Unstorable
 from events.store.postgres import PostgresStore
@@ -139,6 +140,28 @@ async def test_recorded_time_does_not_follow_a_clock_that_steps_back(store: Post
     assert await sql.fetchval("SELECT recorded_at FROM head") == future
 
 
+async def test_a_position_once_told_for_an_instant_stays_final_where_the_clock_steps_back(
+    store: PostgresStore, sql: Session
+) -> None:
+    """What is recorded later is recorded after that instant, whatever the clock says by then."""
+    await store.append([an_append()])
+    instant = await sql.fetchval("SELECT clock_timestamp()")
+    assert await store.position_at(instant) == 1
+    assert await sql.fetchval("SELECT recorded_at FROM head") > instant
+
+
+async def test_what_was_recorded_before_the_clock_stepped_back_is_not_in_the_future(
+    store: PostgresStore, sql: Session
+) -> None:
+    future = datetime(2190, 1, 1, tzinfo=UTC)
+    await sql.execute("UPDATE head SET recorded_at = $1", future)
+    for _ in range(2):
+        await store.append([an_append()])
+        assert await store.position_at(future) == 1
+    with pytest.raises(Unacceptable):
+        await store.position_at(future + timedelta(days=1))
+
+
 async def test_recorded_time_is_taken_under_the_lock_so_a_position_once_told_for_an_instant_is_final(
     store: PostgresStore, sql: Session
 ) -> None:
@@ -157,8 +180,9 @@ async def test_recorded_time_is_taken_under_the_lock_so_a_position_once_told_for
 async def test_an_instant_gets_its_position_only_when_the_appends_in_flight_have_ended(
     store: PostgresStore, sql: Session
 ) -> None:
+    instant = await sql.fetchval("SELECT clock_timestamp()")
     transaction = await hold_head(sql)
-    asked = asyncio.create_task(store.position_at(datetime(2020, 1, 1, tzinfo=UTC)))
+    asked = asyncio.create_task(store.position_at(instant))
     await until(lambda: an_append_waits(sql))
     assert not asked.done()
     await transaction.commit()

@@ -73,6 +73,14 @@ DUE = text("""
 """).bindparams(bindparam("after", type_=t.Instant), bindparam("after_stream", type_=t.states.c.id.type))
 """The clock stands in a query of its own: compared directly, a volatile value keeps the index from being used."""
 
+OVER = text("""
+    UPDATE head SET recorded_at = :at + interval '1 microsecond'
+    WHERE recorded_at <= :at AND (clock_timestamp() >= :at OR recorded_at = :at)
+""").bindparams(bindparam("at", type_=t.Instant))
+"""From now on everything is recorded after this instant, also where the clock steps back behind it."""
+
+IS_OVER = text("SELECT recorded_at > :at AS past FROM head").bindparams(bindparam("at", type_=t.Instant))
+
 PARKED = text("""
     SELECT count(*) AS parked FROM parked_deadlines p
     JOIN states s ON (s.tenant, s.kind, s.id, s.version, s.shape) = (p.tenant, p.kind, p.stream, p.version, p.shape)
@@ -200,11 +208,9 @@ class PostgresStore:
         return rows[0]["now"].astimezone(UTC)  # type: ignore[no-any-return]
 
     async def position_at(self, instant: datetime) -> int:
-        """Wait out appends in flight by a share lock on `head`; what comes later is recorded later."""
-        locked = text("SELECT clock_timestamp() >= :at AS past FROM head FOR SHARE").bindparams(
-            bindparam("at", type_=t.Instant)
-        )
-        (row,) = await self._ask(self._db.reads, locked, {"at": instant})
+        """Wait out appends in flight by the lock on `head`, which remembers that the instant is over."""
+        await self._ask(self._db.reads, OVER, {"at": instant})
+        (row,) = await self._ask(self._db.reads, IS_OVER, {"at": instant})
         if not row["past"]:
             raise Unacceptable("as_of lies in the future; leave it out to see what is known now.")
         e = t.events.c
