@@ -5,13 +5,20 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-from chassis.routes import Service
+from chassis.routes import Service, declarations
+from chassis.service import aggregates_of
 from chassis.settings import Settings
 from events.bus.dead_letters import DeadLetters
+from events.bus.nats import NatsBroker
+from events.bus.reacting import Knows, Reactor
+from events.bus.read_back import ReadBack
 from events.handling import Handler
+from events.refolder import Refolder
 from events.store.bus_port import Letter
 from events.store.database import Database
+from events.store.folds import Folds
 from events.store.incoming import PostgresIncoming
+from events.store.outgoing import PostgresOutgoing
 from events.store.postgres import PostgresStore
 from events.store.writer import Writer
 
@@ -25,12 +32,22 @@ async def dead_letters(service: Service, settings: Settings, word: str, id: UUID
     writer = Writer(store)
     writer.start()
     handler = Handler(store, writer, [feature.aggregate for feature in service.features])
+    refolder = Refolder(Folds(database), aggregates_of(service), declarations(service))
+    handler.incomplete = refolder.incomplete
     try:
-        desk = DeadLetters(service.name, PostgresIncoming(database), handler, service.features)
+        await refolder.start()
+        reactor = Reactor(service.name, handler, service.features, _knows(service, database))
+        desk = DeadLetters(service.name, PostgresIncoming(database), handler, service.features, reactor)
         return await _WORDS[word](desk, id, say)
     finally:
+        await refolder.stop()
         await writer.stop()
         await database.close()
+
+
+def _knows(service: Service, database: Database) -> Knows:
+    """As the running service does, what we have said ourselves is held against our log; the broker is not asked."""
+    return ReadBack(service.name, NatsBroker("", ""), PostgresOutgoing(database)).knows
 
 
 async def _list(desk: DeadLetters, _: UUID | None, say: Say) -> bool:
