@@ -1,0 +1,39 @@
+"""What clients were told stands in the books, and nothing stands there that nobody asked for."""
+
+from uuid import UUID
+
+from events.handling import metadata_of
+from simulation.clients import TENANT, Clients
+from simulation.invariants.reading import Complaints, announcements_of
+from simulation.world import World
+
+
+def acknowledged(world: World, clients: Clients) -> Complaints:
+    """P1: what was acknowledged stands in the books as it was told."""
+    for told in clients.acknowledged:
+        site = world.sites[told.service]
+        kept = site.database.tables.commands.get((TENANT, told.command))
+        if told.command in site.forgotten:
+            continue  # an operator has decided to go on without it
+        if kept is None:
+            yield f"lost: {told.service} acknowledged {told.recorded.kind} {told.recorded.stream}"
+        elif (kept.stream, kept.version, kept.position) != (
+            told.recorded.stream,
+            told.recorded.version,
+            told.recorded.position,
+        ):
+            yield f"{told.service} told {told.recorded}, and keeps {kept}"
+
+
+def asked_for(world: World, clients: Clients) -> Complaints:
+    """Whatever happened was asked for by a client, followed from news, or was due."""
+    events = {event.id for site in world.sites.values() for event in site.database.tables.events}
+    events |= {id for site in world.sites.values() for id in site.forgotten}
+    events |= {each.id for site in world.sites.values() for each in announcements_of(site)}
+    for site in world.sites.values():
+        for event in site.database.tables.events:
+            about = metadata_of(event)
+            followed = about["causation"] is not None and UUID(about["causation"]) in events
+            due = about["by"]["person"] == "system:deadline"
+            if not (followed or due or UUID(about["correlation"]) in clients.asked):
+                yield f"phantom: {site.name} {event.position} {event.type} was asked for by nobody"

@@ -1,0 +1,45 @@
+"""From service to service: whoever listens has heard all that was said, and has done what follows from it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from uuid import UUID
+
+from events.bus.envelope import to_message, understood
+from events.kernel import derived_id
+from events.store.port import Origin
+from simulation.invariants.reading import Complaints, announcements_of, said_by
+from simulation.world import Site, World
+
+
+def heard(world: World) -> Complaints:
+    """Whoever listens has heard each stream up to its last word."""
+    for listener in world.sites.values():
+        said = Counter[tuple[str, str, UUID]]()
+        for source in listener.sources:
+            for tenant, stream, version in said_by(world.sites[source]):
+                said[tenant, source, stream] = max(said[tenant, source, stream], version)
+        heard = {key: version for key, version in listener.database.tables.inbox.items() if version}
+        for key in said.keys() | heard.keys():
+            if said.get(key, 0) != heard.get(key, 0):
+                yield f"{listener.name} heard {key} up to {heard.get(key, 0)}, and {said.get(key, 0)} was said"
+
+
+def each_carried_out_once(world: World) -> Complaints:
+    """Whatever follows from what was said stands in the books of whoever heard it, under the one id that it has."""
+    for listener in world.sites.values():
+        wanted = {id for source in world.sites.values() for id in _following(listener, source)}
+        done = {id for (_, id), kept in listener.database.tables.commands.items() if kept.origin is Origin.NEWS}
+        if lost := wanted - done:
+            yield f"lost: {listener.name} has not done {len(lost)} things that follow from what was said: {min(lost)}"
+        if more := done - wanted:
+            yield f"phantom: {listener.name} has done {len(more)} things that follow from nothing: {min(more)}"
+
+
+def _following(listener: Site, source: Site) -> Iterator[UUID]:
+    """The ids of the commands that follow for a service from all that another one has said."""
+    for event in announcements_of(source):
+        news = understood(source.name, to_message(source.name, event)).news
+        for feature in listener.service.features:
+            if feature.react and isinstance(news.body, feature.hears):
+                for reaction in feature.react(news):
+                    yield derived_id(news.tenant, news.event, reaction.rule, reaction.key)

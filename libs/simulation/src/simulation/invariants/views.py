@@ -1,0 +1,105 @@
+"""What services know of each other: every source is in exactly one action, and every view equals its origin."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from contracts.audit import NONCONFORMITIES
+from improvement_service.corrective_actions.state import OVER, CorrectiveAction
+from simulation.invariants.reading import Complaints, aggregates_of, states_of
+from simulation.world import World
+
+OCCASIONS: dict[str, Callable[[str, dict[str, Any]], bool]] = {
+    "audit": lambda name, body: (
+        name in ("audit.finding.finding-issued", "audit.finding.finding-amended") and body["grade"] in NONCONFORMITIES
+    ),
+    "sla": lambda name, _: name == "sla.period.breach-confirmed",
+    "risk": lambda name, _: name == "risk.risk.risk-above-limit",
+}
+"""Which announcements (type, body) of a service call for an action."""
+
+
+def every_source_has_one_action(world: World) -> Complaints:
+    """C-01: every finding, breach and risk that calls for an action is in one, and in no two at a time."""
+    occasions = _occasions(world)
+    within = [
+        (action, entry.source.id)
+        for action in states_of(world.sites["improvement"], "corrective-action").values()
+        for entry in (*action.entries, *action.former)
+    ]
+    actions = Counter(source for _, source in within)
+    still = Counter(source for action, source in within if action.status not in OVER and action.entry_of(source))
+    for source, count in occasions.items():
+        if not actions[source]:
+            yield f"lost: source {source} is in no action"
+        if actions[source] > count:
+            yield f"duplicated: source {source} is in {actions[source]} actions, for {count} occasions"
+        if still[source] > 1:
+            yield f"duplicated: source {source} is in {still[source]} actions at a time"
+    for source in actions.keys() - occasions.keys():
+        yield f"phantom: there is an action for {source}, which never called for one"
+
+
+def _occasions(world: World) -> Counter[UUID]:
+    """How often each source was said to call for an action, also by what its service has lost since."""
+    found: Counter[UUID] = Counter()
+    for name, calls in OCCASIONS.items():
+        tables = world.sites[name].database.tables
+        for event in tables.events:
+            if event.public_body and event.public_type and calls(event.public_type, json.loads(event.public_body)):
+                found[event.stream] += 1
+        for lost in (each.lost for each in tables.decided()):
+            if calls(".".join(lost.message.subject.split(".")[2:5]), json.loads(lost.message.body)):
+                found[lost.stream] += 1
+    return found
+
+
+def findings_follow(world: World) -> Complaints:
+    """A finding knows how the actions stand whose source it is."""
+    findings = states_of(world.sites["audit"], "finding")
+    for id, action in states_of(world.sites["improvement"], "corrective-action").items():
+        for source in action.sources:
+            if source.id not in findings:
+                continue
+            known = {each.action: each.standing for each in findings[source.id].corrective_actions}
+            if known.get(id) != _standing(action):
+                yield f"finding {source.id} knows of {action.number}: {known.get(id)}, it is {_standing(action)}"
+
+
+def _standing(action: CorrectiveAction) -> str:
+    over = {"closed": "closed-effective", "cancelled": "cancelled"}
+    return over.get(action.status) or ("reopened" if len(action.cycles) > 1 else "open")
+
+
+def duties_known(world: World) -> Complaints:
+    """P-01: each service's view of the duties is that of the audit service."""
+    told = {each.person: set(each.assignments) for each in states_of(world.sites["audit"], "role-holder").values()}
+    for site in world.sites.values():
+        if "known-duty" not in aggregates_of(site):
+            continue
+        known = {each.person: set(each.assignments) for each in states_of(site, "known-duty").values()}
+        if known != told:
+            yield f"{site.name} knows other duties: {known} instead of {told}"
+        by_role = [each for roster in states_of(site, "role-roster").values() for each in roster.assignments]
+        if Counter(by_role) != Counter(each for duties in told.values() for each in duties):
+            yield f"{site.name} has other rosters: {by_role}"
+
+
+def coverage_counted(world: World) -> Complaints:
+    """S-01: coverage knows the services and agreements that there are."""
+    sla = world.sites["sla"]
+    listed = sorted(each.key for each in states_of(sla, "service").values() if each.status == "listed")
+    counted = [list(each.services) for each in states_of(sla, "coverage").values()]
+    if counted not in ([listed], [] if not listed else [listed]):
+        yield f"coverage counts {counted}, and the catalogue has {listed}"
+
+
+def risks_linked(world: World) -> Complaints:
+    """K-06: each risk is linked to its services."""
+    site = world.sites["risk"]
+    links = {(each.service, link.risk) for each in states_of(site, "service-risks").values() for link in each.risks}
+    wanted = {(service, id) for id, risk in states_of(site, "risk").items() for service in risk.services}
+    if links != wanted:
+        yield f"links of services to risks: {links ^ wanted}"
