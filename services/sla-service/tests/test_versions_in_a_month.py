@@ -1,33 +1,22 @@
 """An agreement that changes in mid-month: each version judges its own days, with figures worked out by hand (S-05)."""
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples_of_2026 import AVAILABLE, MISSES, History, incident, outage, t
 
 from contracts.sla import BreachConfirmed, TargetAtRisk
 from sla_service.periods.state import Stage, Status
-from sla_service.samples import Incident, Outage
+from sla_service.samples import Incident
 from sla_service.slas.aggregate import slas
 from sla_service.slas.commands import Amend, Sign
 from sla_service.slas.terms import AvailabilityTarget, ResolutionTarget, Side, Weekday, Window
 
-HIGH = AvailabilityTarget(key="availability", percent=Decimal("99.9"))
 LOW = AvailabilityTarget(key="availability", percent=Decimal("99.5"))
-History = Callable[..., list[Any]]
-
-
-def t(written: str) -> datetime:
-    """04-14 09:10 of 2026, in UTC"""
-    return datetime.fromisoformat(f"2026-{written}").replace(tzinfo=UTC)
-
-
-def outage(id: str, start: str, end: str | None = None) -> Outage:
-    return Outage(id=id, started_at=t(start), ended_at=t(end) if end else None)
 
 
 def amended(world: Any, sla: Any, **changes: Any) -> None:
@@ -40,7 +29,7 @@ def amended(world: Any, sla: Any, **changes: Any) -> None:
 
 def test_half_a_month_at_99_9_and_half_at_99_5_percent_allow_129_6_minutes(world: Any, agree: History) -> None:
     """15 days are 21,600 min: 0.1 % of them are 21.6, 0.5 % of the other 15 days 108. 75 are used, 54.6 left."""
-    sla = world.in_force(*agree(HIGH))
+    sla = world.in_force(*agree(AVAILABLE))
     world.sleep_until("2026-04-10T12:00:00Z")
     amended(world, sla, targets=(LOW,), effective_from=date(2026, 4, 16))
     world.until("2026-04-21T12:00:00Z")
@@ -63,7 +52,7 @@ def test_a_stricter_version_that_takes_over_during_an_outage_is_heeded_at_once(w
     """108 + 21.6 = 129.6 min from midnight on, instead of 216: at risk since 97.2, gone 129.6 min after 22:00."""
     sla = world.in_force(*agree(LOW))
     world.sleep_until("2026-04-15T23:00:00Z")
-    amended(world, sla, targets=(HIGH,), effective_from=date(2026, 4, 16))
+    amended(world, sla, targets=(AVAILABLE,), effective_from=date(2026, 4, 16))
     world.post("SVC-ERP", "desk", outage("A", "04-15 22:00"))
     assert world.period(sla, "availability", "2026-04").basis.budget_seconds == 216 * 60
     world.until("2026-04-16T00:09:35Z")
@@ -79,7 +68,7 @@ def test_each_version_counts_by_its_own_service_hours(world: Any, agree: History
     20 min at night on the 14th count, a Saturday does not, and of 17:50 to 18:30 on the 17th 10 min: the 8.2 that are
     left are gone at 17:58:12.
     """
-    sla = world.in_force(*agree(HIGH))
+    sla = world.in_force(*agree(AVAILABLE))
     world.sleep_until("2026-04-10T12:00:00Z")
     office = Window(days=tuple(Weekday)[:5], opens="08:00", closes="18:00")
     amended(world, sla, service_hours=(office,), effective_from=date(2026, 4, 16))
@@ -93,10 +82,10 @@ def test_each_version_counts_by_its_own_service_hours(world: Any, agree: History
 
 def test_a_target_is_judged_on_the_days_on_which_a_version_names_it(world: Any, agree: History) -> None:
     """Both have half of April: 21.6 min."""
-    sla = world.in_force(*agree(HIGH))
+    sla = world.in_force(*agree(AVAILABLE))
     world.sleep_until("2026-04-10T12:00:00Z")
     world.post("SVC-ERP", "desk", outage("A", "04-10 09:00", "04-10 09:20"))
-    amended(world, sla, targets=(replace(HIGH, key="portal"),), effective_from=date(2026, 4, 16))
+    amended(world, sla, targets=(replace(AVAILABLE, key="portal"),), effective_from=date(2026, 4, 16))
     world.until("2026-04-17T12:00:00Z")
     dropped = world.period(sla, "availability", "2026-04")
     assert (dropped.stage, dropped.met, dropped.basis.ends_at) == (Stage.FINAL, True, t("04-16 00:00"))
@@ -108,7 +97,7 @@ def test_a_target_is_judged_on_the_days_on_which_a_version_names_it(world: Any, 
 
 def test_a_version_begins_by_the_clocks_of_its_own_zone(world: Any, agree: History) -> None:
     """Midnight in Berlin is 22:00 of the day before: 15 days less 2 h, then 15 days; the month ends at 22:00, too."""
-    sla = world.in_force(*agree(HIGH))
+    sla = world.in_force(*agree(AVAILABLE))
     world.sleep_until("2026-04-10T12:00:00Z")
     amended(world, sla, targets=(LOW,), time_zone="Europe/Berlin", effective_from=date(2026, 4, 16))
     world.until("2026-04-20T00:00:00Z")
@@ -123,7 +112,7 @@ def test_a_version_begins_by_the_clocks_of_its_own_zone(world: Any, agree: Histo
 def test_the_budget_is_the_sum_over_the_days_of_each_version(new_world: Any, agree: History, day: int) -> None:
     """A day of 86,400 s allows 86.4 s at 99.9 %, and 432 s at 99.5 %."""
     world = new_world()
-    sla = world.in_force(*agree(HIGH))
+    sla = world.in_force(*agree(AVAILABLE))
     world.sleep_until("2026-04-01T12:00:00Z")
     amended(world, sla, targets=(LOW,), effective_from=date(2026, 4, day))
     world.until("2026-04-30T12:00:00Z")
@@ -149,3 +138,58 @@ def test_incidents_are_judged_by_the_version_at_the_beginning_of_the_month_in_wh
     april, may = (world.period(sla, "p1", month) for month in ("2026-04", "2026-05"))
     assert [(each.version, each.met) for each in (april, may)] == [(1, False), (2, True)]
     assert (april.basis.ends_at, may.basis.ends_at) == (t("05-01 00:00"), t("06-01 00:00"))
+
+
+def test_a_month_follows_its_versions_and_the_next_the_last_of_them(world: Any, agree: History) -> None:
+    sla = world.in_force(*agree(AVAILABLE))
+    stricter = world.streams[sla].state.version(1).terms
+    stricter = replace(
+        stricter, targets=(replace(AVAILABLE, percent=Decimal("99.99")),), effective_from=date(2026, 4, 10)
+    )
+    world.sleep_until("2026-04-09T12:00:00Z")
+    world.do(slas, sla, Amend(terms=stricter, reason="more was asked for"))
+    for side in Side:
+        world.do(slas, sla, Sign(side=side, person=f"p-{side}", on=date(2026, 4, 9)))
+    world.until("2026-05-14T12:00:00Z")
+    world.post("SVC-ERP", "desk", outage("A", "04-14 09:10", "04-14 09:20"), outage("B", "05-14 09:10", "05-14 09:20"))
+    april, may = (world.period(sla, "availability", month) for month in ("2026-04", "2026-05"))
+    # 9 days at 99.9 % allow 12.96 min, 21 days at 99.99 % 3.024: 10 min are 62.6 % of 15.984.
+    assert (april.version, april.status, april.basis.budget_seconds) == (1, Status.OK, Decimal("15.984") * 60)
+    assert (may.version, may.breach.at) == (2, t("05-14 09:14:27.84")), "744 h leave 4.464 min"
+
+
+def test_a_month_that_was_opened_early_follows_the_version_that_takes_over_before_it_begins(
+    world: Any, agree: History
+) -> None:
+    sla = world.in_force(*agree(MISSES))
+    stricter = world.streams[sla].state.version(1).terms
+    stricter = replace(stricter, targets=(replace(MISSES, misses_allowed=0),), effective_from=date(2026, 5, 1))
+    world.sleep_until("2026-04-30T21:00:00Z")
+    world.post("SVC-ERP", "desk", incident("1", "04-30 20:00", None, "2"))
+    assert world.period(sla, "p2", "2026-05").version == 1
+    world.do(slas, sla, Amend(terms=stricter, reason="no more misses"))
+    for side in Side:
+        world.do(slas, sla, Sign(side=side, person=f"p-{side}", on=date(2026, 4, 30)))
+    world.until("2026-05-02T00:00:00Z")
+    period = world.period(sla, "p2", "2026-05")
+    assert (period.version, period.breach.at) == (2, t("05-01 20:00"))
+
+
+def test_a_back_dated_amendment_judges_from_the_day_of_the_last_signature(world: Any, agree: History) -> None:
+    sla = world.in_force(*agree(AVAILABLE))
+    world.sleep_until("2026-04-14T12:00:00Z")
+    world.post("SVC-ERP", "desk", outage("A", "04-14 09:10", "04-14 09:20"))
+    terms = world.streams[sla].state.version(1).terms
+    earlier = replace(terms, targets=(replace(AVAILABLE, percent=Decimal("99.99")),), effective_from=date(2026, 3, 1))
+    world.do(slas, sla, Amend(terms=earlier, reason="agreed in March by telephone"))
+    for side in Side:
+        world.do(slas, sla, Sign(side=side, person=f"p-{side}", on=date(2026, 4, 14)))
+    world.post("SVC-ERP", "desk", outage("B", "04-14 11:10", "04-14 11:20"))
+    assert world.streams[sla].state.to_restate == ("2026-03", "2026-04")
+    april = world.period(sla, "availability", "2026-04")
+    # 13 days at 99.9 % allow 18.72 min, 17 days at 99.99 % 2.448: 20 of 21.168 min are no breach.
+    assert [(each.version, each.starts_at) for each in april.basis.segments] == [
+        (1, t("04-01 00:00")),
+        (2, t("04-14 00:00")),
+    ]
+    assert (april.basis.budget_seconds, world.heard(BreachConfirmed)) == (Decimal("21.168") * 60, [])
