@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Self, TypeVar
@@ -15,12 +14,15 @@ from typing import Any, Self, TypeVar
 import asyncpg
 import httpx
 import nats
+from disks import SMALL_WAL, Disk, mounted
 from kinds import Needs
 from load import Load
 from nats.js import JetStreamContext
+from proxy import Proxy
 
-from stack.cluster import SERVICE_PORTS, Service, Stack
-from stack.postgres import plain_url
+from stack.cluster import SERVICE_PORTS, Service, Stack, database_of
+from stack.nats import Nats
+from stack.postgres import Postgres, plain_url
 from stack.processes import LOOPBACK, Supervisor, free_port, stop_together
 
 T = TypeVar("T")
@@ -56,10 +58,10 @@ class Arena:
         """PYTHONPATH of the later release that all services run by now: what it wrote, only its code understands."""
         self.reworded: set[str] = set()
         """Members of answers that a later release words otherwise than the one that answered first."""
-        self.proxies: Mapping[str, Any] = {}
-        """`proxy.Proxy` by "postgres" and "nats", where the needs say so."""
-        self.disks: Mapping[str, Any] = {}
-        """`disks.Disk` by "postgres" and "nats", where the needs say so."""
+        self.proxies: Mapping[str, Proxy] = {}
+        """By "postgres" and "nats", where the needs say so."""
+        self.disks: Mapping[str, Disk] = {}
+        """By "postgres", "nats" and "logs", where the needs say so."""
         self._environment = dict(environment or {})
         self._joined: dict[str, list[Service]] = {name: [] for name in SERVICE_PORTS}
         self._cleanup = ExitStack()
@@ -111,10 +113,21 @@ class Arena:
 
     # --- databases and bus, straight and past every proxy ------------------------------------------------------------
 
+    @property
+    def postgres(self) -> Postgres:
+        """The stack's own; one that somebody else runs is not ours to break."""
+        assert self.stack.postgres
+        return self.stack.postgres
+
+    @property
+    def nats(self) -> Nats:
+        """The stack's own; one that somebody else runs is not ours to break."""
+        assert self.stack.nats
+        return self.stack.nats
+
     def database_url(self, service: str) -> str:
         """As asyncpg reads it; "" is the server's own database."""
-        assert self.stack.postgres
-        return plain_url(self.stack.postgres.url(f"closeloop_{service}" if service else "postgres"))
+        return plain_url(self.postgres.url(database_of(service) if service else "postgres"))
 
     def sql(self, service: str, query: str, *values: Any) -> list[asyncpg.Record]:
         """Rows of a query that changes nothing, in a service's database."""
@@ -126,8 +139,7 @@ class Arena:
 
     def bus(self, work: Callable[[JetStreamContext], Coroutine[Any, Any, T]]) -> T:
         """Do something at the broker: `arena.bus(lambda js: js.stream_info("CLOSELOOP_AUDIT"))`."""
-        assert self.stack.nats
-        return self.run(_at_the_broker(self.stack.nats.url, work))
+        return self.run(_at_the_broker(self.nats.url, work))
 
     def run(self, work: Coroutine[Any, Any, T], seconds: float = ANSWER_WITHIN) -> T:
         """The result of a coroutine, from any thread."""
@@ -199,22 +211,7 @@ class Arena:
     def _set_up(self, cleanup: ExitStack) -> None:
         Thread(target=self._loop.run_forever, name="arena", daemon=True).start()
         cleanup.callback(self._loop.call_soon_threadsafe, self._loop.stop)
-        folder = Path(
-            cleanup.enter_context(tempfile.TemporaryDirectory(prefix="closeloop-chaos-", ignore_cleanup_errors=True))
-        )
-        folder.chmod(0o711)
-        if self.needs.disks:
-            # Mounted where PostgreSQL and NATS will put their folders: `folder/postgres` and `folder/nats`.
-            self.disks = cleanup.enter_context(import_module("disks").mounted(folder))
-        variables = {**self._environment, **self._furnished(cleanup)}
-        self.stack = Stack(
-            folder,
-            durable=self.needs.durable,
-            clock_start=datetime.fromisoformat(BEGINS),
-            environment={name: self._variables_of(name, variables) for name in SERVICE_PORTS},
-        )
-        if self.disks and self.stack.postgres:
-            self.stack.postgres.settings.update(import_module("disks").SMALL_WAL)
+        self.stack = self._made_stack(cleanup)
         cleanup.enter_context(self.stack)
         if self.needs.supervised:
             cleanup.enter_context(_supervised(self.stack))
@@ -227,33 +224,44 @@ class Arena:
         self.load.start()
         cleanup.callback(self.load.stop)
 
+    def _made_stack(self, cleanup: ExitStack) -> Stack:
+        """Not started yet, in a folder of its own."""
+        folder = Path(
+            cleanup.enter_context(tempfile.TemporaryDirectory(prefix="closeloop-chaos-", ignore_cleanup_errors=True))
+        )
+        folder.chmod(0o711)
+        if self.needs.disks:
+            # Mounted where PostgreSQL and NATS will put their folders: `folder/postgres` and `folder/nats`.
+            self.disks = cleanup.enter_context(mounted(folder))
+        variables = {**self._environment, **self._furnished(cleanup)}
+        stack = Stack(
+            folder,
+            durable=self.needs.durable,
+            clock_start=datetime.fromisoformat(BEGINS),
+            environment={name: self._variables_of(name, variables) for name in SERVICE_PORTS},
+        )
+        if self.disks and stack.postgres:
+            stack.postgres.settings.update(SMALL_WAL)
+        return stack
+
     def _furnished(self, cleanup: ExitStack) -> dict[str, str]:
         """Variables that follow from what the stack needs; {service} stands for the service's name."""
         found = {}
-        if self.needs.sources:
-            found["PYTHONPATH"] = self.needs.sources
         if self.needs.proxies:
-            proxy = import_module("proxy").Proxy
             # The targets are asked for at each connection: they exist only when the stack runs.
-            postgres = cleanup.enter_context(proxy(self._postgres_socket))
-            broker = cleanup.enter_context(proxy(lambda: (LOOPBACK, self._nats_port())))
+            postgres = cleanup.enter_context(Proxy(self._postgres_socket))
+            broker = cleanup.enter_context(Proxy(lambda: (LOOPBACK, self.nats.port)))
             self.proxies = {"postgres": postgres, "nats": broker}
-            found["CLOSELOOP_DATABASE_URL"] = (
-                f"postgresql+asyncpg://postgres@127.0.0.1:{postgres.port}/closeloop_{{service}}"
-            )
-            found["CLOSELOOP_NATS_URL"] = f"nats://127.0.0.1:{broker.port}"
+            address = f"postgresql+asyncpg://postgres@{LOOPBACK}:{postgres.port}"
+            found["CLOSELOOP_DATABASE_URL"] = f"{address}/{database_of('{service}')}"
+            found["CLOSELOOP_NATS_URL"] = f"nats://{LOOPBACK}:{broker.port}"
         return found
 
     def _variables_of(self, service: str, variables: Mapping[str, str]) -> dict[str, str]:
         return {name: text.replace("{service}", service) for name, text in variables.items()}
 
     def _postgres_socket(self) -> Path:
-        assert self.stack.postgres
-        return self.stack.postgres.socket_folder / ".s.PGSQL.5432"
-
-    def _nats_port(self) -> int:
-        assert self.stack.nats
-        return self.stack.nats.port
+        return self.postgres.socket_folder / ".s.PGSQL.5432"
 
 
 @contextmanager

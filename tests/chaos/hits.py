@@ -1,6 +1,6 @@
 """Whether a fault met work under way; one that met none does not count."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,12 @@ def under_announcements(arena: "Arena", service: str | None = None) -> Iterator[
     """Lasts until something was announced meanwhile, so that relay or consumers have work. Raises Missed."""
     before = announced(arena, service)
     yield
+    must_come(arena, lambda: announced(arena, service) > before, "an announcement")
+
+
+def must_come(arena: "Arena", look: Callable[[], bool], what: str) -> None:
+    """Returns when it is seen, within five seconds. Raises Missed."""
     try:
-        arena.until(lambda: announced(arena, service) > before, "an announcement", 5.0)
+        arena.until(look, what, 5.0)
     except TimeoutError as nothing:
         raise Missed(str(nothing)) from nothing

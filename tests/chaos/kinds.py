@@ -7,9 +7,12 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
 
+from stack.cluster import SERVICE_PORTS
+
 if TYPE_CHECKING:
     from arena import Arena
 
+SERVICES = tuple(SERVICE_PORTS)
 FAULTS = Path(__file__).resolve().parent / "faults"
 
 
@@ -36,11 +39,9 @@ class Needs:
     replicas: int = 1
     """So many processes of each service, side by side."""
     upgrades: bool = False
-    """The services change to later releases, round by round."""
+    """The services change to later releases, round by round: nobody else's round may find them there."""
     fresh: bool = False
     """A new stack for each round: for kinds after which a stack is not fit for others."""
-    sources: str = ""
-    """A folder with a copy of the sources to run instead of this repository's (`variants.py`); "" is the repository."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ import httpx
 from desk import GIVES_UP_AFTER, PATIENCE, Desk, Stopped, Unexpected
 from kinds import Missed
 from ledger import BROKEN, Asked, Ledger, Reply
+from work import WORKERS, prepare
 
 if TYPE_CHECKING:
     from arena import Arena
@@ -67,8 +68,6 @@ class Load:
 
     def prepare(self) -> None:
         """What the work needs: people with duties, and a policy by which sources of one service meet."""
-        from work import prepare
-
         desk = Desk(self, self._stopping)
         self._clock = datetime.fromisoformat(desk.get("p-operator", "sla", "clock")["now"]) - datetime.now(UTC)
         prepare(desk)
@@ -76,8 +75,6 @@ class Load:
 
     def start(self) -> None:
         """Begin to work."""
-        from work import WORKERS
-
         for name, worker in WORKERS.items():
             step = worker(Desk(self, self._stopping))
             thread = Thread(target=self._keep_working, args=(step,), name=name, daemon=True)

@@ -15,7 +15,8 @@ from typing import Any, Self, TypeVar
 
 from weather import BOTH, Dropping, Way, Weather
 
-LOOPBACK = "127.0.0.1"
+from stack.processes import LOOPBACK
+
 CHUNK = 64 * 1024
 QUEUED = 256
 AT_ONCE = struct.pack("ii", 1, 0)

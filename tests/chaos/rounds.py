@@ -82,7 +82,7 @@ class Sum:
     def as_json(self) -> dict[str, Any]:
         """The members that were asked for, and why it failed."""
         figures = {name: value for name, value in vars(self).items() if name not in ("broken", "impossible")}
-        more = {"broken": self.broken[:SHOWN]} if self.broken else {}
+        more: dict[str, Any] = {"broken": self.broken[:SHOWN]} if self.broken else {}
         if self.impossible:
             more["impossible"] = self.impossible
         return {**figures, **{name: round(figures[name], 1) for name in ("recovery_s", "ready_s", "seconds")}, **more}

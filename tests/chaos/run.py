@@ -94,7 +94,7 @@ def _hits(kind: Kind, asked: argparse.Namespace) -> int:
 
 def _list(kinds: Iterable[Kind]) -> int:
     for kind in kinds:
-        print(f"{kind.name:24} {kind.rounds:3} {kind.short:2}  {kind.says}")
+        print(f"{kind.name:30} {kind.rounds:3} {kind.short:2}  {kind.says}")
     return 0
 
 
@@ -158,7 +158,7 @@ def _say(line: str) -> None:
 def _tell(came: Round) -> None:
     what = "BROKEN" if came.failed else f"missed: {came.missed}" if came.missed else "kept"
     took = f"ready {came.ready_s:4.1f} s  quiet {came.quiet_s:4.1f} s  in {came.seconds:4.1f} s"
-    _say(f"{came.kind:24} {came.number:3}  {took}  {what}")
+    _say(f"{came.kind:30} {came.number:3}  {took}  {what}")
     for sentence in list(came.verdict.sentences())[:10]:
         _say(f"    {sentence[:1500]}")
 

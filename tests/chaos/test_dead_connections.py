@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
-from proxy import LOOPBACK, Proxy
+from proxy import Proxy
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -17,6 +17,7 @@ from events.store.outgoing import ask
 from events.store.port import OutcomeUnknown, Unavailable
 from stack.nats import Nats
 from stack.postgres import Postgres
+from stack.processes import LOOPBACK
 
 SOON = 8.0
 """Seconds; ten are allowed until all is ready again, and connections must be made, too."""

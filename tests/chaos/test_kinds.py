@@ -1,6 +1,7 @@
 """The set is as large as was promised, and a run that proves less than it should does not pass."""
 
 import argparse
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -26,7 +27,7 @@ def test_every_window_has_a_kind() -> None:
 
 def test_every_kind_says_what_it_does() -> None:
     for kind in all_kinds():
-        assert kind.says
+        assert re.fullmatch(r"[A-Z].*\.", kind.says), kind.says
         assert kind.name == kind.name.lower().replace(" ", "-")
 
 

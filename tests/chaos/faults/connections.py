@@ -103,13 +103,13 @@ def _must(met: int, otherwise: str) -> None:
 
 
 TROUBLES: dict[str, tuple[Trouble, str]] = {
-    "cut": (cut, "connections to {} are reset, 1 to 4 times"),
-    "refused": (refuse, "connections to {} are reset, and refused for up to 5 s"),
-    "half-open": (half_open, "for 2 to 8 s all that passes to and from {} is lost without a word"),
-    "one-way": (one_way, "for 2 to 8 s answers of {}, or requests to it, are lost without a word"),
-    "stalled": (stall, "for 1 to 8 s nothing passes to or from {}; then all of it arrives"),
-    "slow": (slow, "{} is 50 to 1,600 ms away, or at the end of a link of 2 to 8 kB/s"),
-    "broken-off": (break_off, "connections to {} break off in the middle of an answer or request"),
+    "cut": (cut, "Connections to {} are reset, 1 to 4 times."),
+    "refused": (refuse, "Connections to {} are reset, and refused for up to 5 s."),
+    "half-open": (half_open, "For 2 to 8 s all that passes to and from {} is lost without a word."),
+    "one-way": (one_way, "For 2 to 8 s answers of {}, or requests to it, are lost without a word."),
+    "stalled": (stall, "For 1 to 8 s nothing passes to or from {}; then all of it arrives."),
+    "slow": (slow, "{} is 50 to 1,600 ms away, or at the end of a link of 2 to 8 kB/s."),
+    "broken-off": (break_off, "Connections to {} break off in the middle of an answer or request."),
 }
 KINDS = [
     Kind(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from broadcast import Mark, listen
-from hits import under_announcements
+from hits import must_come, under_announcements
 from kinds import Kind, Missed
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -118,10 +118,7 @@ def shuffle(arena: "Arena", chance: Random) -> None:
 
     if not sum(arena.bus(snatch)):
         raise Missed("there was nothing to snatch")
-    try:
-        arena.until(lambda: _early(arena) > before, "a message that came before its turn", 5.0)
-    except TimeoutError as all_in_order:
-        raise Missed(str(all_in_order)) from all_in_order
+    must_come(arena, lambda: _early(arena) > before, "a message that came before its turn")
 
 
 async def _snatch(

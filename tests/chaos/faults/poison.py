@@ -11,11 +11,9 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from kinds import Kind, Missed
+from operators import drop, parked
 from reactions import sources_of
 
-from chassis.operator_desk import dead_letters
-from chassis.service import load
-from chassis.settings import Settings
 from events.bus.envelope import VERSION
 from stack.cluster import SERVICE_PORTS
 from stack.identity import TENANT
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 SAID_WITHIN = 15.0
 """A parked message is named by /readyz within this time."""
 DOSES = 6
-PARKED = "SELECT id, headers, reason FROM dead_letters WHERE status = 'parked'"
 HEARD = "SELECT coalesce(max(version), 0) AS n FROM inbox WHERE source = 'audit' AND stream::text = $1"
 UNHEARD_OF = {"number": "A-0", "revision": 1, "recipients": [], "findings": []}
 """What nobody reacts to, in a message that everybody understands."""
@@ -111,7 +108,8 @@ def poison(arena: "Arena", chance: Random) -> None:
     everything_is_parked_and_said(arena, listeners, len(doses))
     for name in listeners:
         assert arena.sql(name, HEARD, newer.name)[0]["n"] == 0, "what comes behind a parked message waits"
-        drop_all(arena, name)
+        for letter in parked(arena, name):
+            drop(arena, name, letter["id"])
         arena.until(lambda name=name: arena.sql(name, HEARD, newer.name)[0]["n"] == 2, "what waited is heard", 5.0)
 
 
@@ -139,16 +137,8 @@ def everything_is_parked_and_said(arena: "Arena", listeners: Sequence[str], coun
 
     arena.until(said, f"{count} messages parked, and said so, by each of {', '.join(listeners)}", SAID_WITHIN)
     for name in listeners:
-        parked = arena.sql(name, PARKED)
-        assert len(parked) == count, [row["reason"] for row in parked]
-
-
-def drop_all(arena: "Arena", name: str) -> None:
-    """As an operator does beside the running service, by `closeloop dead-letters drop`."""
-    settings = Settings(service=name, database_url=arena.service(name).environment["CLOSELOOP_DATABASE_URL"])
-    for row in arena.sql(name, PARKED):
-        said: list[str] = []
-        assert arena.run(dead_letters(load(name), settings, "drop", row["id"], said.append)), said
+        letters = parked(arena, name)
+        assert len(letters) == count, [letter["reason"] for letter in letters]
 
 
 KINDS = [

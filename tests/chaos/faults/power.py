@@ -39,35 +39,31 @@ TOLD_MEANWHILE = 30
 
 def cut_everything(arena: "Arena", chance: Random) -> None:
     """Servers and services are one machine."""
-    assert arena.stack.postgres
-    assert arena.stack.nats
     _under_load(arena, chance)
-    _lose_power(arena.disks.values(), [*arena.services(), arena.stack.nats, arena.stack.postgres], chance)
+    _lose_power(arena.disks.values(), [*arena.services(), arena.nats, arena.postgres], chance)
     if not arena.needs.durable:
         # What the bus still holds would give the loss away, and the services would stop: here the checker must find it.
-        rmtree(arena.stack.nats.folder / "jetstream")
-    arena.stack.postgres.start()
-    arena.stack.nats.start()
+        rmtree(arena.nats.folder / "jetstream")
+    arena.postgres.start()
+    arena.nats.start()
     for service in arena.services():
         service.child.start()
 
 
 def cut_postgres(arena: "Arena", chance: Random) -> None:
     """The services, on machines of their own, go on and wait."""
-    assert arena.stack.postgres
     _under_load(arena, chance)
-    _lose_power([arena.disks["postgres"]], [arena.stack.postgres], chance)
-    arena.stack.postgres.start()
+    _lose_power([arena.disks["postgres"]], [arena.postgres], chance)
+    arena.postgres.start()
 
 
 def cut_nats(arena: "Arena", chance: Random) -> None:
     """Until the bus was looked at, the services are held still: they would tell it again what it had forgotten."""
-    assert arena.stack.nats
     _under_load(arena, chance)
     with under_announcements(arena):
-        _lose_power([arena.disks["nats"]], [arena.stack.nats], chance)
+        _lose_power([arena.disks["nats"]], [arena.nats], chance)
         with _still(arena):
-            arena.stack.nats.start()
+            arena.nats.start()
             if arena.needs.durable:
                 bus_forgot_nothing(arena)
 
@@ -109,8 +105,7 @@ def servers_flush(arena: "Arena") -> None:
     for setting, wanted in FLUSHED.items():
         found = arena.sql("", f"SHOW {setting}")[0][setting]
         assert found == wanted, f"PostgreSQL runs with {setting} = {found}"
-    assert arena.stack.nats
-    assert "sync_interval: always\n" in (arena.stack.nats.folder / "nats.conf").read_text()
+    assert "sync_interval: always\n" in (arena.nats.folder / "nats.conf").read_text()
 
 
 def bus_forgot_nothing(arena: "Arena") -> None:

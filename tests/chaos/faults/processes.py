@@ -12,11 +12,10 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
 import httpx
 from arena import Arena
-from kinds import Kind, Missed
+from kinds import SERVICES, Kind, Missed
 
-from stack.cluster import SERVICE_PORTS, Service
+from stack.cluster import Service
 
-SERVICES = tuple(SERVICE_PORTS)
 PATIENCE, PATIENCE_WITH_ITS_START = 8.0, 60.0
 """Seconds for a window to be passed."""
 
@@ -154,8 +153,7 @@ def terminate(arena: Arena, chance: Random) -> None:
     arena.until(lambda: not service.child.running, f"the end of {service.name}", 25)
     code = service.child.exit_code
     service.start()
-    if code != 0:
-        raise AssertionError(f"{service.name} ended with {code} when told to stop")
+    assert code == 0, f"{service.name} ended with {code} when told to stop"
 
 
 # --- frozen -----------------------------------------------------------------------------------------------------------
@@ -170,9 +168,8 @@ def freeze_services(arena: Arena, chance: Random) -> None:
 
 def freeze_postgres(arena: Arena, chance: Random) -> None:
     """The server with all its backends."""
-    assert arena.stack.postgres
     arena.load.until_busy()
-    server = arena.stack.postgres.child.pid
+    server = arena.postgres.child.pid
     _freeze(arena, [server, *_children_of(server)], chance)
 
 
@@ -188,9 +185,8 @@ def freeze_backends(arena: Arena, chance: Random) -> None:
 
 def freeze_nats(arena: Arena, chance: Random) -> None:
     """The broker."""
-    assert arena.stack.nats
     arena.load.until_busy()
-    _freeze(arena, [arena.stack.nats.child.pid], chance)
+    _freeze(arena, [arena.nats.child.pid], chance)
 
 
 def _freeze(arena: Arena, pids: list[int], chance: Random) -> None:
@@ -211,6 +207,7 @@ def _freeze(arena: Arena, pids: list[int], chance: Random) -> None:
 
 
 def _children_of(process: int) -> list[int]:
+    """Asked of `ps`: servers are frozen on any system, while disks (`disks.py`) are Linux's."""
     listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True)
     rows = (line.split() for line in listed.stdout.splitlines())
     return [int(pid) for pid, parent in rows if int(parent) == process]

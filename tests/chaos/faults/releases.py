@@ -15,9 +15,9 @@ from signal import SIGKILL
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from kinds import Kind, Missed, Needs
+from kinds import SERVICES, Kind, Missed, Needs
+from later_releases import ROLL_ORDER, STEPS, Release, next_release
 from ledger import Asked
-from variants import ROLL_ORDER, STEPS, Release, next_release
 
 from chassis.migrations import migrate
 from stack.cluster import SERVICE_PORTS
@@ -47,7 +47,7 @@ REFOLDED_WITHIN = 30.0
 
 def restart_rolling(arena: "Arena", chance: Random) -> None:
     """The same code: of each service a new process joins, both serve, the old one is told to stop."""
-    for name in chance.sample(list(SERVICE_PORTS), len(SERVICE_PORTS)):
+    for name in chance.sample(SERVICES, len(SERVICES)):
         arena.load.until_busy(name)
         joined = arena.join(name)
         time.sleep(chance.uniform(0.0, 0.5))
@@ -94,7 +94,7 @@ def _all_folded_anew(arena: "Arena", number: int) -> None:
 
 def migrate_under_load(arena: "Arena", chance: Random) -> None:
     """Expand and contract one database, while the services that know nothing of it go on."""
-    name = chance.choice(list(SERVICE_PORTS))
+    name = chance.choice(SERVICES)
     number, asked = next_release(name, _revision(arena, name)), len(arena.load.ledger)
     arena.load.until_busy(name)
     held = _Locks(arena, name)
@@ -111,7 +111,7 @@ def migrate_under_load(arena: "Arena", chance: Random) -> None:
 
 def kill_while_migrating(arena: "Arena", chance: Random) -> None:
     """Whoever migrates dies in the middle of a migration; the next one does it again, and ends it."""
-    name, killed = chance.choice(list(SERVICE_PORTS)), chance.choice((False, True))
+    name, killed = chance.choice(SERVICES), chance.choice((False, True))
     number = next_release(name, _revision(arena, name))
     arena.load.until_busy(name)
     for contracted in (False, True):

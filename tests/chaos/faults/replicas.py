@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import httpx
 from hits import under_announcements
-from kinds import Kind, Missed, Needs
+from kinds import SERVICES, Kind, Missed, Needs
 
 from events.bus.relay import RelaySettings
-from stack.cluster import SERVICE_PORTS, Service
+from stack.cluster import Service
 
 if TYPE_CHECKING:
     from arena import Arena
@@ -51,7 +51,7 @@ def freeze_one(arena: "Arena", chance: Random) -> None:
 
 def _one_of(arena: "Arena", chance: Random) -> Service:
     """Rather the one that leads."""
-    replicas = arena.services(chance.choice(list(SERVICE_PORTS)))
+    replicas = arena.services(chance.choice(SERVICES))
     leading = [service for service in replicas if _leads(service)]
     return chance.choice(leading if leading and chance.random() < 0.7 else replicas)
 

@@ -17,14 +17,13 @@ import asyncpg
 import httpx
 from answers import commands_of
 from desk import Desk, Unexpected
-from kinds import Kind, Missed, Needs
+from kinds import SERVICES, Kind, Missed, Needs
 from ledger import Asked, Reply
+from operators import drop, parked, settings_of
 from work import ActionOwner
 
 from chassis.announcements import accept_restore
-from chassis.operator_desk import dead_letters
 from chassis.service import load
-from chassis.settings import Settings
 from events.bus.envelope import POSITION, stream_name
 from stack.cluster import SERVICE_PORTS, database_of
 from stack.postgres import plain_url
@@ -45,7 +44,6 @@ Announced = tuple[str, int]
 EVENTS = (
     "SELECT event_id::text AS id, position, stream::text AS stream, public_body AS body FROM events WHERE position > $1"
 )
-PARKED = "SELECT id, headers, body, reason FROM dead_letters WHERE status = 'parked'"
 GIVEN_UP = "SELECT event_id::text AS id, position FROM lost_announcements"
 
 
@@ -73,7 +71,7 @@ class Doom:
 
 def older_than_the_bus(arena: "Arena", chance: Random) -> None:
     """A service has announced since; an operator decides to go on without."""
-    name = chance.choice(list(SERVICE_PORTS))
+    name = chance.choice(SERVICES)
     doom = _put_back(arena, name, chance)
     gone = doom.announced & _on_the_bus(arena, name)
     if not gone:
@@ -83,8 +81,7 @@ def older_than_the_bus(arena: "Arena", chance: Random) -> None:
     _nothing_is_announced(arena, doom)
     _decide(arena, name)
     given_up = {(row["id"], row["position"]) for row in arena.sql(name, GIVEN_UP)}
-    if given_up != gone:
-        raise AssertionError(f"given up was {sorted(given_up ^ gone)} more or less than what was lost")
+    assert given_up == gone, f"given up was {sorted(given_up ^ gone)} more or less than what was lost"
     _works_again(arena, name)
     _forgive(arena, doom)
 
@@ -94,13 +91,13 @@ def older_than_what_it_heard(arena: "Arena", chance: Random) -> None:
     arena.load.pause()
     try:
         arena.until(arena.quiet, "quiet before the copy", 30)
-        heard = _heard(arena)
+        heard = _heard(arena, database_of("audit"))
         doom = _put_back(arena, "audit", chance, work=lambda: _work_actions(arena, chance), paused=True)
-        if doom.announced:
-            raise AssertionError("audit was to say nothing")
-        if _heard(arena, "closeloop_audit_doomed") == heard:
+        assert not doom.announced, "audit was to say nothing"
+        all_heard = _heard(arena, _doomed("audit"))
+        if all_heard == heard:
             raise Missed("audit had heard nothing since the copy")
-        arena.until(lambda: _heard(arena) >= _heard(arena, "closeloop_audit_doomed"), "all was heard again", 30)
+        arena.until(lambda: _heard(arena, database_of("audit")) >= all_heard, "all was heard again", 30)
     finally:
         arena.load.resume()
 
@@ -110,9 +107,8 @@ def older_than_what_it_heard(arena: "Arena", chance: Random) -> None:
 
 def _put_back(arena: "Arena", name: str, chance: Random, work: Any = None, *, paused: bool = False) -> Doom:
     """Copy, work on for seconds, put the copy in the place of the database: under a running service, or a dead one."""
-    assert arena.stack.postgres
-    server, database = arena.stack.postgres.url(), database_of(name)
-    past, doomed = f"{database}_past", f"{database}_doomed"
+    server, database = arena.postgres.url(), database_of(name)
+    past, doomed = f"{database}_past", _doomed(name)
     if not paused:
         arena.load.until_busy(name)
     copied_at = time.time()
@@ -134,6 +130,11 @@ def _put_back(arena: "Arena", name: str, chance: Random, work: Any = None, *, pa
     return Doom(name, copied_at, gone_at, head, events)
 
 
+def _doomed(name: str) -> str:
+    """Where the database lies that is gone."""
+    return f"{database_of(name)}_doomed"
+
+
 def _work_actions(arena: "Arena", chance: Random) -> None:
     owner, until = ActionOwner(Alone(arena.load, Event())), time.monotonic() + chance.uniform(2, 4)
     while time.monotonic() < until:
@@ -152,7 +153,7 @@ class Alone(Desk):
             return reply
 
 
-def _heard(arena: "Arena", database: str = "closeloop_audit") -> int:
+def _heard(arena: "Arena", database: str) -> int:
     return int(arena.run(_asked(arena, database, "SELECT coalesce(sum(version), 0) AS n FROM inbox"), LONG)[0]["n"])
 
 
@@ -176,8 +177,8 @@ def _is_noticed(arena: "Arena", name: str) -> None:
 def _nothing_is_announced(arena: "Arena", doom: Doom) -> None:
     rows = arena.sql(doom.service, EVENTS, doom.head)
     since = {(row["id"], row["position"]) for row in rows} - doom.announced
-    if told := since & _on_the_bus(arena, doom.service):
-        raise AssertionError(f"{doom.service} announced {sorted(told)} before the decision")
+    told = since & _on_the_bus(arena, doom.service)
+    assert not told, f"{doom.service} announced {sorted(told)} before the decision"
 
 
 def _on_the_bus(arena: "Arena", name: str) -> set[Announced]:
@@ -196,16 +197,8 @@ def _decide(arena: "Arena", name: str) -> None:
     """As an operator does by `closeloop accept-restore`: look first, then decide."""
     for decided in (False, True):
         said: list[str] = []
-        done = arena.run(
-            accept_restore(load(name), _settings(arena, name), decided=decided, say=said.append), seconds=LONG
-        )
-        if done is not decided:
-            raise AssertionError(f"at the desk, with decided={decided}: {said}")
-
-
-def _settings(arena: "Arena", name: str) -> Settings:
-    known = arena.service(name).environment
-    return Settings(service=name, database_url=known["CLOSELOOP_DATABASE_URL"], nats_url=known["CLOSELOOP_NATS_URL"])
+        work = accept_restore(load(name), settings_of(arena, name), decided=decided, say=said.append)
+        assert arena.run(work, LONG) is decided, f"at the desk, with decided={decided}: {said}"
 
 
 def _works_again(arena: "Arena", name: str) -> None:
@@ -253,13 +246,12 @@ def _settle_dead_letters(arena: "Arena") -> None:
         if time.monotonic() > give_up_at:
             raise TimeoutError(f"it never came to rest: {arena.unrest()}")
         for name in SERVICE_PORTS:
-            for letter in arena.sql(name, PARKED):
+            for letter in parked(arena, name):
                 about = _names([letter["headers"], bytes(letter["body"]).decode()])
-                if "a bug" in letter["reason"] or not about & arena.forgiven.streams:
-                    raise AssertionError(f"{name} parked something else: {letter['reason']}")
+                expected = "a bug" not in letter["reason"] and about & arena.forgiven.streams
+                assert expected, f"{name} parked something else: {letter['reason']}"
                 arena.forgiven.streams |= about
-                work = dead_letters(load(name), _settings(arena, name), "drop", letter["id"], lambda _: None)
-                arena.run(work, LONG)
+                drop(arena, name, letter["id"])
         time.sleep(0.2)
 
 
@@ -273,8 +265,7 @@ def _names(texts: Iterable[str]) -> set[str]:
 
 
 async def _asked(arena: "Arena", database: str, query: str, *values: Any) -> list[Any]:
-    assert arena.stack.postgres
-    sql = await asyncpg.connect(plain_url(arena.stack.postgres.url(database)))
+    sql = await asyncpg.connect(plain_url(arena.postgres.url(database)))
     try:
         return list(await sql.fetch(query, *values))
     finally:

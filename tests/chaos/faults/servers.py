@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 from hits import announced, under_announcements
-from kinds import Kind, Missed
+from kinds import SERVICES, Kind, Missed
 from nats.js import JetStreamContext
 
-from stack.cluster import SERVICE_PORTS
+from events.bus.envelope import stream_name
 from stack.nats import Nats
-from stack.postgres import Postgres
 
 if TYPE_CHECKING:
     from arena import Arena
 
-STREAMS = {name: f"CLOSELOOP_{name.upper()}" for name in SERVICE_PORTS}
 TABLES = ("events", "states", "commands", "claims", "inbox", "waiting", "leases", "relay", "listeners")
 LOCKS = [
     *["SELECT position FROM head FOR UPDATE"] * len(TABLES),
@@ -36,22 +34,12 @@ SESSIONS = "SELECT pid, state = 'active' AS active FROM pg_stat_activity WHERE a
 BLOCKED = "SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
 
 
-def postgres_of(arena: "Arena") -> Postgres:
-    assert arena.stack.postgres
-    return arena.stack.postgres
-
-
-def nats_of(arena: "Arena") -> Nats:
-    assert arena.stack.nats
-    return arena.stack.nats
-
-
 # --- PostgreSQL -------------------------------------------------------------------------------------------------------
 
 
 def kill_postgres(arena: "Arena", chance: Random) -> None:
     """Only the postmaster: its sessions notice, and may still finish what they are at."""
-    postgres, away = postgres_of(arena), chance.uniform(0.0, 2.0)
+    postgres, away = arena.postgres, chance.uniform(0.0, 2.0)
     time.sleep(chance.uniform(0.0, 0.3))
     arena.load.until_busy()
     postgres.kill()
@@ -63,7 +51,7 @@ def kill_postgres(arena: "Arena", chance: Random) -> None:
 
 def stop_postgres(how: Signals, arena: "Arena", chance: Random) -> None:
     """SIGINT: sessions are ended, all is written. SIGQUIT: everybody leaves at once, recovery follows."""
-    postgres, away = postgres_of(arena), chance.uniform(0.0, 2.0)
+    postgres, away = arena.postgres, chance.uniform(0.0, 2.0)
     time.sleep(chance.uniform(0.0, 0.3))
     arena.load.until_busy()
     postgres.child.signal(how)
@@ -101,7 +89,7 @@ async def _harassed(url: str, function: str, chance: Random) -> int:
 
 def hold_a_lock(arena: "Arena", chance: Random) -> None:
     """Somebody's session holds the head row, or a whole table, for longer than a statement may wait."""
-    service, seconds = chance.choice(list(SERVICE_PORTS)), chance.uniform(1.0, 5.0)
+    service, seconds = chance.choice(SERVICES), chance.uniform(1.0, 5.0)
     lock = chance.choice(LOCKS)
     if not arena.run(_held(arena.database_url(service), lock, seconds), seconds=30.0):
         raise Missed(f"{lock} was in nobody's way in {service}")
@@ -127,13 +115,13 @@ async def _held(url: str, lock: str, seconds: float) -> int:
 
 
 def kill_nats(arena: "Arena", chance: Random) -> None:
-    nats = nats_of(arena)
+    nats = arena.nats
     with _away(nats, chance), under_announcements(arena):
         nats.kill()
 
 
 def restart_nats(arena: "Arena", chance: Random) -> None:
-    nats = nats_of(arena)
+    nats = arena.nats
     with _away(nats, chance), under_announcements(arena):
         nats.child.signal(SIGTERM)
         arena.until(lambda: not nats.child.running, "NATS gone", 20.0)
@@ -141,7 +129,7 @@ def restart_nats(arena: "Arena", chance: Random) -> None:
 
 def empty_nats(arena: "Arena", chance: Random) -> None:
     """The broker is disposable: what it held may go, all of it."""
-    nats = nats_of(arena)
+    nats = arena.nats
     with _away(nats, chance), under_announcements(arena):
         nats.kill()
         shutil.rmtree(nats.folder / "jetstream")
@@ -158,9 +146,9 @@ def _away(nats: Nats, chance: Random) -> Iterator[None]:
 
 
 def delete_a_stream(arena: "Arena", chance: Random) -> None:
-    source = chance.choice(list(STREAMS))
+    source = chance.choice(SERVICES)
     with under_announcements(arena, source):
-        arena.bus(lambda js: js.delete_stream(STREAMS[source]))
+        arena.bus(lambda js: js.delete_stream(stream_name(source)))
         time.sleep(chance.uniform(0.0, 2.0))
 
 
@@ -168,18 +156,18 @@ def delete_a_durable(arena: "Arena", chance: Random) -> None:
     """Also durables of a service's own announcements: that is how one aggregate moves another."""
     source, durable = chance.choice(arena.bus(_durables))
     with under_announcements(arena, source):
-        arena.bus(lambda js: js.delete_consumer(STREAMS[source], durable))
+        arena.bus(lambda js: js.delete_consumer(stream_name(source), durable))
         time.sleep(chance.uniform(0.0, 2.0))
 
 
 async def _durables(js: JetStreamContext) -> list[tuple[str, str]]:
-    found = {source: await js.consumers_info(stream) for source, stream in STREAMS.items()}
+    found = {source: await js.consumers_info(stream_name(source)) for source in SERVICES}
     return sorted((source, durable.name) for source, durables in found.items() for durable in durables)
 
 
 def send_all_away(arena: "Arena", chance: Random) -> None:
     """NATS is told that nobody may enter: it sends everybody away, and refuses whoever comes back."""
-    nats = nats_of(arena)
+    nats = arena.nats
     settings = nats.folder / "nats.conf"
     usual = settings.read_text()
     try:
@@ -200,7 +188,7 @@ def _reload(nats: Nats, settings: Path, text: str) -> None:
 
 def leave_untold(arena: "Arena", chance: Random) -> None:
     """NATS stays away until a thousand announcements wait; how long they take is the time until quiet."""
-    nats = nats_of(arena)
+    nats = arena.nats
     nats.kill()
     try:
         _until_more(arena, THOUSAND)
@@ -231,50 +219,52 @@ def _until_more(arena: "Arena", announcements: int) -> None:
 KINDS = [
     Kind(
         name="postgres-killed",
-        says="kill -9 of PostgreSQL; it is started again up to 2 s later",
+        says="PostgreSQL is killed; it is started again up to 2 s later.",
         strike=kill_postgres,
     ),
     Kind(
         name="postgres-restarted",
-        says="PostgreSQL is stopped fast and started again",
+        says="PostgreSQL is stopped fast and started again.",
         strike=partial(stop_postgres, SIGINT),
     ),
     Kind(
         name="postgres-aborted",
-        says="PostgreSQL is stopped immediately, and recovers",
+        says="PostgreSQL is stopped immediately, and recovers.",
         strike=partial(stop_postgres, SIGQUIT),
     ),
     Kind(
         name="sessions-terminated",
-        says="single sessions of services are terminated for 1 to 3 s",
+        says="Single sessions of services are terminated for 1 to 3 s.",
         strike=partial(harass_sessions, "pg_terminate_backend"),
     ),
     Kind(
         name="statements-cancelled",
-        says="single statements of services are cancelled for 1 to 3 s",
+        says="Single statements of services are cancelled for 1 to 3 s.",
         strike=partial(harass_sessions, "pg_cancel_backend"),
     ),
     Kind(
         name="rows-locked",
-        says="a session holds the rows of a table, or all of it, for 1 to 5 s",
+        says="A session holds the rows of a table, or all of it, for 1 to 5 s.",
         strike=hold_a_lock,
     ),
-    Kind(name="nats-killed", says="kill -9 of NATS; it is started again up to 2 s later", strike=kill_nats),
-    Kind(name="nats-restarted", says="NATS is stopped and started again", strike=restart_nats),
-    Kind(name="nats-emptied", says="kill -9 of NATS, and all that it held is gone", strike=empty_nats, rounds=10),
-    Kind(name="stream-deleted", says="a service's JetStream stream is deleted", strike=delete_a_stream, rounds=10),
-    Kind(name="durable-deleted", says="a consumer's durable is deleted", strike=delete_a_durable, rounds=10),
-    Kind(name="nats-sends-away", says="NATS sends everybody away and refuses them for up to 3 s", strike=send_all_away),
+    Kind(name="nats-killed", says="NATS is killed; it is started again up to 2 s later.", strike=kill_nats),
+    Kind(name="nats-restarted", says="NATS is stopped and started again.", strike=restart_nats),
+    Kind(name="nats-emptied", says="NATS is killed, and all that it held is gone.", strike=empty_nats, rounds=10),
+    Kind(name="stream-deleted", says="A service's JetStream stream is deleted.", strike=delete_a_stream, rounds=10),
+    Kind(name="durable-deleted", says="A consumer's durable is deleted.", strike=delete_a_durable, rounds=10),
+    Kind(
+        name="nats-sends-away", says="NATS sends everybody away and refuses them for up to 3 s.", strike=send_all_away
+    ),
     Kind(
         name="thousand-untold",
-        says="NATS is away until 1,000 announcements wait for it",
+        says="NATS is away until 1,000 announcements wait for it.",
         strike=leave_untold,
         rounds=2,
         short=0,
     ),
     Kind(
         name="thousand-unheard",
-        says="the improvement service hears nothing until 1,000 announcements wait for it",
+        says="The improvement service hears nothing until 1,000 announcements wait for it.",
         strike=leave_unheard,
         rounds=2,
         short=0,

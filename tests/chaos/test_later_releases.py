@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from variants import STEPS, Release, todays_revision
+from later_releases import STEPS, Release, todays_revision
 
 from chassis.migrations import migrate, revision_of
 from events.store.database import Database
