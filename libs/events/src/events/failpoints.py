@@ -1,16 +1,13 @@
-"""Places in the real code where a test may kill, break or delay the process on purpose.
+"""Places in the real code where a test may kill or break the process on purpose.
 
-`CLOSELOOP_FAILPOINT=<window>:<action>:<hit>` (action kill9, raise or sleep; hit: on which passing, from 1) is refused
+`CLOSELOOP_FAILPOINT=<window>:<action>:<hit>` (action kill9 or raise; hit: on which passing, from 1) is refused
 unless `CLOSELOOP_ENV=test`. The windows are named in docs/architecture.md.
 """
 
-import asyncio
 import os
 import signal
 from dataclasses import dataclass
 from functools import cache
-
-SLEEP = 3.0
 
 
 class FailpointHit(Exception):
@@ -36,8 +33,8 @@ def armed() -> Failpoint | None:
     if os.environ.get("CLOSELOOP_ENV") != "test":
         raise SystemExit("CLOSELOOP_FAILPOINT is for tests only: set CLOSELOOP_ENV=test, or unset it.")
     window, action, hit = setting.split(":")
-    if action not in ("kill9", "raise", "sleep"):
-        raise SystemExit(f"CLOSELOOP_FAILPOINT: {action} is none of kill9, raise, sleep.")
+    if action not in ("kill9", "raise"):
+        raise SystemExit(f"CLOSELOOP_FAILPOINT: {action} is neither kill9 nor raise.")
     return Failpoint(window, action, int(hit))
 
 
@@ -51,6 +48,4 @@ async def failpoint(window: str) -> None:
         return
     if point.action == "kill9":
         os.kill(os.getpid(), signal.SIGKILL)
-    if point.action == "raise":
-        raise FailpointHit(window)
-    await asyncio.sleep(SLEEP)
+    raise FailpointHit(window)
