@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, text
 from starlette.responses import Response
 
 from chassis.calls import Call
-from chassis.endpoints import ANYBODY, Endpoint, Takes
+from chassis.endpoints import ANYBODY, Endpoint, Serve, Takes
 from chassis.http import Machinery
 from chassis.queries import ask
 from chassis.representation import as_json, dumped
@@ -48,11 +48,16 @@ async def set_clock(database: Database, start: datetime) -> None:
     await ask(database.writes, _SET.bindparams(bindparam("at", start, t.Instant)))
 
 
+async def count_due(machinery: Machinery) -> int:
+    """How many objects wait to be told of a deadline that has come; a thousand stands for more."""
+    return len(await machinery.store.due(_ASK_DUE))
+
+
 def endpoints(machinery: Machinery, *, movable: bool) -> list[Endpoint]:
     """`GET /v1/clock`, and in throwaway stacks `POST /v1/clock`."""
 
-    async def read(call: Call) -> Response:
-        due = len(await machinery.store.due(_ASK_DUE)) if movable else 0
+    async def read(_: Call) -> Response:
+        due = await count_due(machinery) if movable else 0
         return as_json(dumped(Time(now=await machinery.handler.now(), due=due)))
 
     async def move(call: Call) -> Response:
@@ -64,30 +69,31 @@ def endpoints(machinery: Machinery, *, movable: bool) -> list[Endpoint]:
             raise ClockRunsForward("It is later than that already.", now=await machinery.handler.now())
         return await read(call)
 
-    found = [
-        Endpoint(
-            method="GET",
-            path="/v1/clock",
-            permission=ANYBODY,
-            id="getClock",
-            summary="Read business time",
-            tag="clock",
-            answer=Time,
-            serve=read,
-        )
-    ]
-    if movable:
-        found.append(
-            Endpoint(
-                method="POST",
-                path="/v1/clock",
-                permission="clock.move",
-                id="moveClock",
-                summary="Move business time forward (throwaway stacks only)",
-                tag="clock",
-                answer=Time,
-                serve=move,
-                takes=Takes(type=Move, example={"to": "2016-03-31T22:00:00Z"}),
-            )
-        )
-    return found
+    return [_reading(read), _moving(move)] if movable else [_reading(read)]
+
+
+def _reading(serve: Serve) -> Endpoint:
+    return Endpoint(
+        method="GET",
+        path="/v1/clock",
+        permission=ANYBODY,
+        id="getClock",
+        summary="Read business time",
+        tag="clock",
+        answer=Time,
+        serve=serve,
+    )
+
+
+def _moving(serve: Serve) -> Endpoint:
+    return Endpoint(
+        method="POST",
+        path="/v1/clock",
+        permission="clock.move",
+        id="moveClock",
+        summary="Move business time forward (throwaway stacks only)",
+        tag="clock",
+        answer=Time,
+        serve=serve,
+        takes=Takes(type=Move, example={"to": "2016-03-31T22:00:00Z"}),
+    )

@@ -16,6 +16,7 @@ from chassis.problems import Problem
 
 ANYBODY: Final = "*"
 """In place of a permission: whoever has a good token."""
+Serve = Callable[[Call], Awaitable[Response]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ class Endpoint:
     summary: str
     tag: str
     answer: type[Any]
-    serve: Callable[[Call], Awaitable[Response]]
+    serve: Serve
     status: int = 200
     takes: Takes | None = None
     query: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from starlette.responses import Response
 
 from chassis.calls import Call
+from chassis.clock import count_due
 from chassis.endpoints import ANYBODY, Endpoint
 from chassis.http import Machinery
 from chassis.representation import as_json, dumped
@@ -11,8 +12,6 @@ from events.bus.runtime import Bus
 from events.kernel import value
 from events.store.bus_port import Behind
 from events.store.port import Unavailable
-
-_ASK_DUE = 1000
 
 
 @value
@@ -34,7 +33,7 @@ def endpoints(machinery: Machinery, bus: Bus | None) -> list[Endpoint]:
             behind, unheard = await bus.undelivered() if bus else (Behind(), 0)
         except BrokerTrouble as trouble:
             raise Unavailable(str(trouble)) from trouble
-        due = len(await machinery.store.due(_ASK_DUE))
+        due = await count_due(machinery)
         untold = max(0, behind.head - behind.checkpoint)
         quiet = not (due or untold or unheard)
         return as_json(dumped(Rest(quiet=quiet, position=behind.head, due=due, untold=untold, unheard=unheard)))
