@@ -34,6 +34,43 @@ class Acknowledged:
     at: float
 
 
+@dataclass(frozen=True)
+class Request:
+    """A POST of one act; to a new object where there is no `id`, else to it as it was `seen`."""
+
+    routes: Routes
+    act: Act
+    person: str
+    body: Mapping[str, Any]
+    id: UUID | None = None
+    seen: int | None = None
+
+    @property
+    def operation(self) -> str:
+        return f"{self.routes.path} {self.act.name}"
+
+    @property
+    def told(self) -> Any:
+        """The command that the body says."""
+        return _read(self.act.command, self.body)
+
+    def instruction(self, told: Any, command: UUID, made: UUID) -> Instruction:
+        """As a door makes it; `made` is the id of a new object."""
+        return Instruction(
+            aggregate=self.routes.aggregate,
+            tenant=TENANT,
+            stream=self.id or made,
+            command=told,
+            id=command,
+            origin=Origin.HTTP,
+            by=Actor(person=self.person),
+            fingerprint=digest(canonical([self.routes.path, self.act.name, self.body, self.seen])),
+            expected=self.seen,
+            status=200 if self.act.name else 201,
+            correlation=str(command),
+        )
+
+
 class Clients:
     """All clients of all services, and what they were told."""
 
@@ -52,7 +89,7 @@ class Clients:
         """`POST /v1/<path>`; None if it was refused."""
         routes = self._routes(service, path)
         act = next(each for each in routes.acts if not each.name)
-        return await self._act(service, routes, act, person, body, None, None)
+        return await self._act(service, Request(routes, act, person, body))
 
     async def act(
         self, service: str, path: str, id: UUID, name: str, person: str, body: Mapping[str, Any] | None = None
@@ -63,7 +100,7 @@ class Clients:
         for _ in range(5):
             found = await self.get(service, path, id)
             try:
-                return await self._act(service, routes, act, person, body or {}, id, found.version)
+                return await self._act(service, Request(routes, act, person, body or {}, id, found.version))
             except Stale:
                 continue
         return None
@@ -94,42 +131,21 @@ class Clients:
             self._acknowledge(service, derived_id(id, key), recorded)
         return True
 
-    async def _act(
-        self,
-        service: str,
-        routes: Routes,
-        act: Act,
-        person: str,
-        body: Mapping[str, Any],
-        id: UUID | None,
-        seen: int | None,
-    ) -> Recorded | None:
-        command, told = self._new_command(service, person, f"{routes.path} {act.name}"), _read(act.command, body)
+    async def _act(self, service: str, request: Request) -> Recorded | None:
+        command, told = self._new_command(service, request.person, request.operation), request.told
 
-        def instruction() -> Instruction:
-            made = act.id_of(TENANT, told) if act.id_of else UUID(int=self.chance.getrandbits(128), version=4)
-            return Instruction(
-                aggregate=routes.aggregate,
-                tenant=TENANT,
-                stream=id or made,  # a repetition gets another one, but its command is known and names the first
-                command=told,
-                id=command,
-                origin=Origin.HTTP,
-                by=Actor(person=person),
-                fingerprint=digest(canonical([routes.path, act.name, body, seen])),
-                expected=seen,
-                status=200 if act.name else 201,
-                correlation=str(command),
-            )
+        async def serve(process: Process) -> Recorded:
+            # A repetition makes another id, but its command is known and names the first.
+            id_of = request.act.id_of
+            made = id_of(TENANT, told) if id_of else UUID(int=self.chance.getrandbits(128), version=4)
+            return await self._never_refusing_what_was_done(process, request.instruction(told, command, made))
 
         try:
-            recorded = await self._stubbornly(
-                service, lambda process: self._never_refusing_what_was_done(process, instruction())
-            )
+            recorded = await self._stubbornly(service, serve)
         except Stale:
             raise
         except Refused as refusal:
-            self._note_refusal(service, f"{routes.path} {act.name}", refusal)
+            self._note_refusal(service, request.operation, refusal)
             return None
         self._acknowledge(service, command, recorded)
         return recorded

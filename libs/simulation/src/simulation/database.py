@@ -44,7 +44,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class SideRow:
-    """A row of `side_rows`; `number` follows the order of arrival."""
+    """A row of `side_rows`: it came with the event at `position`, and has this `place` among those that did."""
 
     body: str
     position: int

@@ -8,13 +8,12 @@ from chassis.submissions import submissions
 from events.codec import state_from_json
 from events.kernel import Aggregate
 from events.store.port import StoredEvent
+from simulation.database import StreamKey
 from simulation.outgoing import as_told
 from simulation.world import Site
 
 Complaints = Iterator[str]
 """Each is one sentence that says what is not as it was promised."""
-Stream = tuple[str, str, UUID]
-"""(tenant, kind, id)"""
 
 
 def states_of(site: Site, kind: str) -> dict[UUID, Any]:
@@ -32,9 +31,9 @@ def aggregates_of(site: Site) -> dict[str, Aggregate[Any, Any, Any]]:
     return {each.kind: each for each in (submissions, *(feature.aggregate for feature in site.service.features))}
 
 
-def streams_of(site: Site) -> dict[Stream, list[StoredEvent]]:
+def streams_of(site: Site) -> dict[StreamKey, list[StoredEvent]]:
     """The events of each stream, in their order."""
-    streams: dict[Stream, list[StoredEvent]] = {}
+    streams: dict[StreamKey, list[StoredEvent]] = {}
     for event in site.database.tables.events:
         streams.setdefault((event.tenant, event.kind, event.stream), []).append(event)
     return streams
