@@ -18,7 +18,7 @@ from stack.demo.real_input import Incident, Outage, Probe, incidents, outages_of
 from stack.demo.recount import ResolutionTarget, Verdict
 from stack.nats import Nats
 
-BERLIN, SAO_PAULO, ZULU = ZoneInfo("Europe/Berlin"), ZoneInfo("America/Sao_Paulo"), ZoneInfo("UTC")
+BERLIN = ZoneInfo("Europe/Berlin")
 LATE = datetime(2030, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 

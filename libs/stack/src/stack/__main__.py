@@ -71,12 +71,7 @@ def up(
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
 def demo(context: typer.Context) -> None:
     """Play a story through all four services, in a folder that is thrown away, and leave a report."""
-    try:
-        story = importlib.import_module("stack.demo")
-    except ModuleNotFoundError as missing:
-        if missing.name != "stack.demo":
-            raise
-        _fail("The demo is not written yet. `./closeloop up` starts the services to play with.")
+    story = importlib.import_module("stack.demo")  # only here, because it is large
     with _refusals():
         raise typer.Exit(story.main(context.args))
 

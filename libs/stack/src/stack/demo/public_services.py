@@ -17,7 +17,6 @@ from stack.demo.wording import count
 
 MONTH, TARGET, CUSTOMER, ZONE = "2026-08", "availability", "public", ZoneInfo("UTC")
 STRICT, LENIENT = Decimal("99.9"), Decimal("99.7")
-AT_RISK_PERCENT = 75
 CODE_HOST = "GitHub"
 OVERLAPPING = "Community Forum"
 
