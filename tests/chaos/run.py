@@ -1,10 +1,10 @@
 """Breaks everything that can break, under load, and checks from outside that every promise is kept.
 
-    python tests/chaos/run.py                 the long set
-    python tests/chaos/run.py --short         the set that every build runs
-    python tests/chaos/run.py --kind WORD     kinds with this word in their name (may be repeated)
-    python tests/chaos/run.py --list          what there is
-    python tests/chaos/run.py --planted       plants defects in copies of the sources, and expects each to be caught
+    ./closeloop chaos                 the long set
+    ./closeloop chaos --short         the set that every build runs
+    ./closeloop chaos --kind WORD     kinds with this word in their name (may be repeated)
+    ./closeloop chaos --list          what there is
+    ./closeloop chaos --planted       plants defects in copies of the sources, and expects each to be caught
 
 Exit code 0: every kind had its number of hits, and every promise was kept. 1: not so. 3: what ran kept its promises,
 but something cannot be tried on this machine.
@@ -40,7 +40,9 @@ ELSEWHERE: list[subprocess.Popen[str]] = []
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="./closeloop chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--short", action="store_true", help="the set that every build runs")
     parser.add_argument("--json", action="store_true", help="one object per kind and line")
     parser.add_argument("--seed", default=str(SystemRandom().randrange(1, 10**6)), help="plays a run again")
