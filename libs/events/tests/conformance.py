@@ -6,12 +6,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from making import a_row, an_append, an_event
+from making import PAST, a_row, an_append, an_event
 
 from events.kernel import Unacceptable
 from events.store.port import Append, ClaimHeld, Recorded, RowDiffers, ShapeBehind, Store, VersionMoved
-
-PAST = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 async def one(store: Store, append: Append) -> object:

@@ -15,7 +15,7 @@ from events.store.writer import Writer
 from stack.postgres import plain_url
 
 SHARED = ("broker_conformance", "conformance", "incoming_conformance", "outgoing_conformance")
-pytest.register_assert_rewrite(*SHARED, "making")
+pytest.register_assert_rewrite(*SHARED, "making", "racing")
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from making import ask
-from test_deadlines import RINGS
+from making import RINGS, ask
 from toy_jar import Label, Put, Weigh, Wind, jars
 
 from events.handling import Handler

@@ -1,6 +1,7 @@
 """Instructions for a handler, and appends for tests that speak to a store directly, without a domain."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,6 +10,10 @@ from toy_jar import jars
 from events.handling import Instruction
 from events.kernel import Actor, Row
 from events.store.port import Append, NewEvent, Origin
+
+PAST = datetime(2020, 1, 1, tzinfo=UTC)
+RINGS = tuple(PAST + timedelta(days=n) for n in (2, 0, 1))
+"""Deadlines that have come, not in their order."""
 
 
 def an_event(n: int = 0, *, data: str = '{"things":1}', public: str | None = None) -> NewEvent:

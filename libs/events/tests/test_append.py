@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from making import a_row, an_append
 from processes import client, lines, until
+from racing import an_append_waits, assert_dense, hold_head
 
 from events.kernel import Unacceptable
 from events.store.database import Database
@@ -16,27 +17,6 @@ from events.store.port import Recorded, Unavailable, Unstorable
 from events.store.postgres import PostgresStore
 
 Session = asyncpg.Connection
-
-
-async def hold_head(sql: Session) -> asyncpg.transaction.Transaction:
-    """Somebody else holds the lock that every append needs."""
-    transaction = sql.transaction()
-    await transaction.start()
-    await sql.execute("SELECT FROM head FOR UPDATE")
-    return transaction
-
-
-async def an_append_waits(sql: Session) -> bool:
-    """pg_stat_activity would not do: within a transaction it is read only once."""
-    return bool(await sql.fetchval("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)"))
-
-
-async def assert_dense(sql: Session) -> int:
-    """Positions run from 1 to the head's without a gap; the last one."""
-    count, first, last = await sql.fetchrow("SELECT count(*), min(position), max(position) FROM events")
-    assert (first or 1, last or 0) == (1, count)
-    assert await sql.fetchval("SELECT position FROM head") == count
-    return int(count)
 
 
 async def test_positions_are_dense_after_a_batch_was_rolled_back(store: PostgresStore, sql: Session) -> None:

@@ -7,8 +7,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from making import an_append, an_event, ask
-from test_deadlines import RINGS
+from making import RINGS, an_append, an_event, ask
 from toy_jar import Put, WasPut, Wind, jars
 
 from events.codec import EventCodec, UnknownEvent

@@ -2,42 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
 from making import an_append, ask
 from processes import client, lines
+from racing import raced
 from toy_jar import Label, Nothing, Put, Weigh, jars
 
 from events.handling import ATTEMPTS, Handler, Held, KeyReused, Stale
 from events.kernel import Refused
 from events.store.database import Database
-from events.store.port import Answer, Append, Origin, Recorded, Unavailable
+from events.store.port import Origin, Recorded, Unavailable
 from events.store.postgres import PostgresStore
 from events.store.writer import Writer
-
-
-class Raced(PostgresStore):
-    """The real store, where somebody is always a little faster."""
-
-    def __init__(self, db: Database, faster: Callable[[], Awaitable[object]]) -> None:
-        super().__init__(db)
-        self.faster = faster
-        self.tried: list[Append] = []
-
-    async def append(self, batch: Sequence[Append]) -> list[Answer]:
-        self.tried += batch
-        await self.faster()
-        return await super().append(batch)
-
-
-async def raced(db: Database, faster: Callable[[], Awaitable[object]]) -> tuple[Handler, Raced, Writer]:
-    store = Raced(db, faster)
-    writer = Writer(store)
-    writer.start()
-    return Handler(store, writer, [jars]), store, writer
 
 
 async def test_a_conflict_is_decided_again_with_the_same_id_time_and_ids_at_most_five_times(

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from making import ask
-from test_conflicts import raced
+from making import RINGS, ask
+from racing import raced
 from toy_jar import Nothing, Put, Rang, Wind, jars
 
 from events.codec import codec_of
@@ -15,9 +15,6 @@ from events.kernel import derived_id
 from events.scheduler import Scheduler
 from events.store.database import Database
 from events.store.postgres import PostgresStore
-
-PAST = datetime(2020, 1, 1, tzinfo=UTC)
-RINGS = tuple(PAST + timedelta(days=n) for n in (2, 0, 1))
 
 
 async def test_an_outage_of_days_catches_up_once_in_order_with_its_own_due_instants(

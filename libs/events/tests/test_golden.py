@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_change_of_code import doubling
+from later_jar import doubling
 from toy_jar import Filled, WasPut, jars
 
 from events.codec import UnknownEvent

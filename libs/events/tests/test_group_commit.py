@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 from making import an_append, an_event, ask
 from processes import until
-from test_append import an_append_waits, assert_dense, hold_head
+from racing import an_append_waits, assert_dense, hold_head
 from toy_jar import Put, jars
 from wire import wire_to
 

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from derived import rows
 from later_jar import LATER, doubling, later
-from making import an_append, an_event, ask
+from making import RINGS, an_append, an_event, ask
 from processes import client, until
-from test_deadlines import RINGS
 from toy_jar import Jar, Label, Put, Wind, jars
 
 from events.handling import Handler
@@ -34,14 +34,6 @@ def refolder(folds: Folds) -> Refolder:
 def newer(store: PostgresStore, writer: Writer) -> Handler:
     """A replica of the later release."""
     return Handler(store, writer, [later])
-
-
-async def rows(sql: asyncpg.Connection) -> list[dict[str, Any]]:
-    found = await sql.fetch("""
-        SELECT id, version, public_version, shape, state::text AS state, deadline,
-               ARRAY(SELECT key FROM claims c WHERE c.stream = s.id ORDER BY key) AS claims
-        FROM states s ORDER BY id""")
-    return [dict(row) for row in found]
 
 
 async def furnish(handler: Handler, aggregate: Aggregate[Any, Any, Any], jars_: Sequence[UUID]) -> None:

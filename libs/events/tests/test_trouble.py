@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import uuid4
 
 import asyncpg
 import pytest
-from making import a_row, an_append, ask
+from making import PAST, a_row, an_append, ask
 from toy_jar import Label, Put, Wind, jars
 
 from events import scheduler as scheduling
@@ -17,9 +17,6 @@ from events.store.database import Database
 from events.store.port import Answer, Append, ClaimHeld, Origin, Recorded
 from events.store.postgres import DUE, PostgresStore
 from events.store.writer import ROWS_AT_ONCE, Writer
-
-PAST = datetime(2020, 1, 1, tzinfo=UTC)
-
 
 # --- claims -----------------------------------------------------------------------------------------------------------
 
