@@ -40,19 +40,7 @@ ELSEWHERE: list[subprocess.Popen[str]] = []
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="./closeloop chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--short", action="store_true", help="the set that every build runs")
-    parser.add_argument("--json", action="store_true", help="one object per kind and line")
-    parser.add_argument("--seed", default=str(SystemRandom().randrange(1, 10**6)), help="plays a run again")
-    parser.add_argument("--kind", action="append", default=[], metavar="WORD", help="kinds with this word in the name")
-    parser.add_argument("--without", action="append", default=[], metavar="WORD", help="but not kinds with this word")
-    parser.add_argument("--rounds", type=int, metavar="N", help="hits of each kind, instead of its own number")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="stacks side by side")
-    parser.add_argument("--list", action="store_true", help="show the kinds, and do nothing")
-    parser.add_argument("--exactly", action="append", default=[], help=argparse.SUPPRESS)
-    parser.add_argument("--planted", action="store_true", help="see whether planted defects are caught")
+    parser = _parser()
     asked = parser.parse_args()
     if asked.planted:
         return planted.run(asked.kind, short=asked.short, seed=asked.seed, jobs=asked.jobs)
@@ -72,6 +60,23 @@ def main() -> int:
     if not asked.exactly:
         _conclude(sums, asked, time.monotonic() - started)
     return _exit_code(sums)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="./closeloop chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--short", action="store_true", help="the set that every build runs")
+    parser.add_argument("--json", action="store_true", help="one object per kind and line")
+    parser.add_argument("--seed", default=str(SystemRandom().randrange(1, 10**6)), help="plays a run again")
+    parser.add_argument("--kind", action="append", default=[], metavar="WORD", help="kinds with this word in the name")
+    parser.add_argument("--without", action="append", default=[], metavar="WORD", help="but not kinds with this word")
+    parser.add_argument("--rounds", type=int, metavar="N", help="hits of each kind, instead of its own number")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="stacks side by side")
+    parser.add_argument("--list", action="store_true", help="show the kinds, and do nothing")
+    parser.add_argument("--exactly", action="append", default=[], help=argparse.SUPPRESS)
+    parser.add_argument("--planted", action="store_true", help="see whether planted defects are caught")
+    return parser
 
 
 def _interrupt(*_: object) -> NoReturn:

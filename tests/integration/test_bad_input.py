@@ -54,7 +54,9 @@ def nothing_half_done(doors: Doors, meridian: Meridian, request: pytest.FixtureR
 
 def none_of(complaints: Iterator[str | None]) -> None:
     """All that is wrong, at once."""
-    found = [each for each in complaints if each]
+    tried = list(complaints)
+    assert tried, "nothing was tried"
+    found = [each for each in tried if each]
     assert not found, f"{len(found)} wrong:\n" + "\n".join(found[:20])
 
 
