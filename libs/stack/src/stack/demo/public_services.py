@@ -6,9 +6,9 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from stack.client import Object
-from stack.demo import recount
+from stack.demo import recount, single_host
 from stack.demo.agreements import agree, availability_target, instant, list_service, report
-from stack.demo.cast import LINDQVIST, RUIZ
+from stack.demo.cast import RUIZ
 from stack.demo.real_input import Outage, Probe, outages_of
 from stack.demo.recount import Verdict
 from stack.demo.remedies import Case, Docket, Remedy, Stop, Task
@@ -163,7 +163,7 @@ def play(stage: Stage, probes: Sequence[Probe], *, short: bool) -> Monitor:
     stage.go_to(AGREED)
     monitor = Monitor(stage, probes)
     monitor.agree()
-    risk = _accept_a_risk(stage)
+    risk = single_host.accept_the_risk(stage, key_of(CODE_HOST))
     docket = Docket(stage, monitor.action, _cases())
     for moment in SHORT if short else REPORTS:
         stage.go_to(moment)
@@ -172,71 +172,11 @@ def play(stage: Stage, probes: Sequence[Probe], *, short: bool) -> Monitor:
         docket.work()
     monitor.report_again()
     monitor.check()
-    _see_the_risk_return(stage, risk)
+    single_host.see_the_risk_return(stage, risk, key_of(CODE_HOST))
     for moment in (MONTH_END, *EPILOGUE):
         stage.go_to(moment)
         docket.work()
     return monitor
-
-
-def _accept_a_risk(stage: Stage) -> Object:
-    criteria = {
-        "likelihood": ["rare", "unlikely", "possible", "likely", "almost certain"],
-        "impact": ["negligible", "minor", "moderate", "major", "severe"],
-        "limit": 12,
-        "bands": [
-            {"name": "low", "up_to": 6, "approver": "risk-manager", "review_every_days": 365},
-            {"name": "medium", "up_to": 12, "approver": "cio", "review_every_days": 180},
-            {"name": "high", "up_to": 25, "approver": "top-management", "review_every_days": 90},
-        ],
-        "breaches_per_step": 1,
-        "zone": "Europe/Berlin",
-    }
-    change = {"criteria": criteria, "reason": "The board set the limit for the year 2026"}
-    stage.act(LINDQVIST, "risk", "criteria", "versions", change, "sets the limit for risks to 12")
-    registered = {
-        "title": "All code lies with one host",
-        "kind": "threat",
-        "source": "other-party",
-        "services": [key_of(CODE_HOST)],
-        "customer_impact": "Nobody can fetch sources or report issues",
-        "cause": "One host, no mirror",
-        "event": "The host is down",
-        "consequence": "No releases until it is back",
-        "owner": RUIZ.id,
-        "reference": "R-017",
-    }
-    risk = stage.make(RUIZ, "risk", "risks", registered, "registers {number} (R-017): all code lies with one host")
-    path = f"risks/{risk['id']}"
-    assessment = {
-        "inherent": {"likelihood": 4, "impact": 4},
-        "current": {"likelihood": 3, "impact": 4},
-        "rationale": "Two failures in three years",
-    }
-    stage.act(RUIZ, "risk", path, "assessments", assessment, "assesses {number}: 3 x 4 = 12")
-    stage.settle()
-    accepted = {"approver": RUIZ.id, "assessment": 1, "reason": "A mirror is planned", "until": "2026-09-30"}
-    stage.refused(RUIZ, "risk", path, "acceptance", accepted, "accepts her own risk", "K-05")
-    by_cio = {**accepted, "approver": LINDQVIST.id}
-    stage.act(LINDQVIST, "risk", path, "acceptance", by_cio, "accepts {number} until 2026-09-30")
-    stage.settle()
-    return risk
-
-
-def _see_the_risk_return(stage: Stage, risk: Object) -> None:
-    """A breach raised the likelihood: the acceptance is void, and the risk has an action of its own."""
-    now = stage.get("risk", f"risks/{risk['id']}")
-    if now["acceptance"] is not None:
-        raise Missing([f"the acceptance of {now['number']} still holds after a breach of {key_of(CODE_HOST)}"])
-    action = stage.action_for(risk["id"], f"risk {now['number']}")
-    treatment = {
-        "option": "modify",
-        "target": {"likelihood": 2, "impact": 4},
-        "actions": [{"title": "Mirror all code", "owner": RUIZ.id, "due": "2026-10-31", "expected_level": 8}],
-        "rationale": "A mirror costs less than a day without releases",
-    }
-    saying = f"plans a treatment of {{number}}, as {action['number']} asks"
-    stage.act(RUIZ, "risk", f"risks/{risk['id']}", "treatment", treatment, saying)
 
 
 def _remedy(correction: str, whys: tuple[str, ...], task: Task, due: date, measured: str | None = None) -> Remedy:
