@@ -1,8 +1,8 @@
 """One process of one service: its connections, its background work, and its HTTP application."""
 
 import importlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,34 +103,19 @@ def _bus(service: Service, settings: Settings, database: Database, handler: Hand
 
 def create_app(service: Service, settings: Settings) -> FastAPI:
     """The HTTP application of a service; its lifespan starts and stops the process's background work."""
-    process = Process.of(service, settings)
-    metrics = Metrics()
-    health = Health(
-        database=process.database,
-        writer=process.writer,
-        scheduler=process.scheduler,
-        refolder=process.refolder,
-        metrics=metrics,
-        wanted_revision=_wanted_revision(service),
-        bus=process.bus,
-        deaf=not settings.consume,
-    )
+    process, metrics = Process.of(service, settings), Metrics()
+    health = _health(service, process, metrics)
     endpoints = endpoints_of(service, process, movable_clock=settings.clock_start is not None)
     permissions = permission_table(service.permissions)
     check_permissions(endpoints, permissions)
     document = openapi.document(service.title, VERSION, endpoints, permissions)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await process.start()
-        try:
-            yield
-        finally:
-            health.stopping = True
-            await process.stop()
-
     app = FastAPI(
-        title=service.title, lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
+        title=service.title,
+        lifespan=_lifespan(process, health),
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
     )
     door = Door(Identity(keys_from(settings.jwks), settings.issuer, settings.audience), permissions)
     app.router.routes.extend([*public.routes(health, document), *door.routes(endpoints)])
@@ -141,6 +126,32 @@ def create_app(service: Service, settings: Settings) -> FastAPI:
     app.state.process = process
     app.state.endpoints = endpoints
     return app
+
+
+def _health(service: Service, process: Process, metrics: Metrics) -> Health:
+    return Health(
+        database=process.database,
+        writer=process.writer,
+        scheduler=process.scheduler,
+        refolder=process.refolder,
+        metrics=metrics,
+        wanted_revision=_wanted_revision(service),
+        bus=process.bus,
+        deaf=not process.settings.consume,
+    )
+
+
+def _lifespan(process: Process, health: Health) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await process.start()
+        try:
+            yield
+        finally:
+            health.stopping = True
+            await process.stop()
+
+    return lifespan
 
 
 def endpoints_of(service: Service, process: Process, *, movable_clock: bool) -> list[Endpoint]:
