@@ -20,8 +20,9 @@ Blow = Callable[[World], Awaitable[None]]
 RESTORES = 0.15
 """In so many worlds an older database is restored, and an operator decides."""
 LASTS = 15.0
-STRIKES = 12.0
 """Virtual seconds until everything heals."""
+STRIKES = 12.0
+"""Virtual seconds in which blows fall."""
 
 
 async def storm(world: World) -> None:
