@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from kinds import Needs
 from load import Load
 from nats.js import JetStreamContext
 from proxy import Proxy
+from sessions import session
 
 from stack.cluster import SERVICE_PORTS, Service, Stack, database_of
 from stack.nats import Nats
@@ -283,13 +284,8 @@ def _supervised(stack: Stack) -> Iterator[None]:
 
 
 async def _query(url: str, query: str, values: tuple[Any, ...], *, read_only: bool) -> list[asyncpg.Record]:
-    settings = {"application_name": "chaos", "default_transaction_read_only": "on" if read_only else "off"}
-    connection = await asyncpg.connect(url, timeout=5, server_settings=settings)
-    try:
+    async with session(url, read_only=read_only) as connection:
         return list(await connection.fetch(query, *values))
-    finally:
-        with suppress(Exception):
-            await connection.close(timeout=2)
 
 
 async def _at_the_broker(url: str, work: Callable[[JetStreamContext], Coroutine[Any, Any, T]]) -> T:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import asyncpg
+from pydantic import SecretStr
 
 from chassis.operator_desk import dead_letters
 from chassis.service import load
@@ -20,7 +21,8 @@ PARKED = "SELECT id, headers, body, reason FROM dead_letters WHERE status = 'par
 def settings_of(arena: "Arena", service: str) -> Settings:
     """Those of its first process."""
     known = arena.service(service).environment
-    return Settings(service=service, database_url=known["CLOSELOOP_DATABASE_URL"], nats_url=known["CLOSELOOP_NATS_URL"])
+    database, nats = SecretStr(known["CLOSELOOP_DATABASE_URL"]), SecretStr(known["CLOSELOOP_NATS_URL"])
+    return Settings(service=service, database_url=database, nats_url=nats)
 
 
 def parked(arena: "Arena", service: str) -> Sequence[asyncpg.Record]:

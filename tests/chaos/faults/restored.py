@@ -13,13 +13,13 @@ from random import Random
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import httpx
 from answers import commands_of
 from desk import Desk, Unexpected
 from kinds import SERVICES, Kind, Missed, Needs
 from ledger import Asked, Reply
 from operators import drop, parked, settings_of
+from sessions import session
 from work import ActionOwner
 
 from chassis.announcements import accept_restore
@@ -265,11 +265,8 @@ def _names(texts: Iterable[str]) -> set[str]:
 
 
 async def _asked(arena: "Arena", database: str, query: str, *values: Any) -> list[Any]:
-    sql = await asyncpg.connect(plain_url(arena.postgres.url(database)))
-    try:
-        return list(await sql.fetch(query, *values))
-    finally:
-        await sql.close()
+    async with session(plain_url(arena.postgres.url(database)), read_only=True) as ours:
+        return list(await ours.fetch(query, *values))
 
 
 KINDS = [

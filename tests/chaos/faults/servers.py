@@ -11,10 +11,10 @@ from random import Random
 from signal import SIGHUP, SIGINT, SIGQUIT, SIGTERM, Signals
 from typing import TYPE_CHECKING
 
-import asyncpg
 from hits import announced, under_announcements
 from kinds import SERVICES, Kind, Missed
 from nats.js import JetStreamContext
+from sessions import session
 
 from events.bus.envelope import stream_name
 from stack.nats import Nats
@@ -72,18 +72,15 @@ def harass_sessions(function: str, arena: "Arena", chance: Random) -> None:
 async def _harassed(url: str, function: str, chance: Random) -> int:
     """How many were struck while they were at work."""
     struck, until = 0, time.monotonic() + chance.uniform(1.0, 3.0)
-    connection = await asyncpg.connect(url, server_settings={"application_name": "chaos"})
-    try:
+    async with session(url) as ours:
         while time.monotonic() < until:
-            sessions = await connection.fetch(SESSIONS)
-            active = [session["pid"] for session in sessions if session["active"]]
-            idle = [session["pid"] for session in sessions] if function == "pg_terminate_backend" else []
+            sessions = await ours.fetch(SESSIONS)
+            active = [each["pid"] for each in sessions if each["active"]]
+            idle = [each["pid"] for each in sessions] if function == "pg_terminate_backend" else []
             if victims := active or (idle if chance.random() < 0.05 else []):
-                await connection.execute(f"SELECT {function}($1)", chance.choice(victims))
+                await ours.execute(f"SELECT {function}($1)", chance.choice(victims))
                 struck += bool(active)
             await asyncio.sleep(chance.uniform(0.002, 0.05))
-    finally:
-        await connection.close()
     return struck
 
 
@@ -97,17 +94,13 @@ def hold_a_lock(arena: "Arena", chance: Random) -> None:
 
 async def _held(url: str, lock: str, seconds: float) -> int:
     """How many sessions waited for it at once."""
-    connection = await asyncpg.connect(url, server_settings={"application_name": "chaos"})
     most, until = 0, time.monotonic() + seconds
-    try:
-        async with connection.transaction():
-            await connection.execute(lock)
-            while time.monotonic() < until:
-                await connection.execute("SELECT pg_stat_clear_snapshot()")
-                most = max(most, await connection.fetchval(BLOCKED))
-                await asyncio.sleep(0.05)
-    finally:
-        await connection.close()
+    async with session(url) as ours, ours.transaction():
+        await ours.execute(lock)
+        while time.monotonic() < until:
+            await ours.execute("SELECT pg_stat_clear_snapshot()")
+            most = max(most, await ours.fetchval(BLOCKED))
+            await asyncio.sleep(0.05)
     return most
 
 
