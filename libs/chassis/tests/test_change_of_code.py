@@ -6,7 +6,6 @@ import os
 import sys
 from asyncio.subprocess import PIPE, create_subprocess_exec
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from sqlalchemy import make_url
+from plain_sql import connected
 
 from chassis import upkeep
 from chassis.routes import Feature, Listing, Routes, Service
@@ -23,16 +22,6 @@ from chassis.testing import Person, Served, serving
 from events.kernel import AllWhere
 
 Act = Callable[[Person, str], Awaitable[Any]]
-
-
-@asynccontextmanager
-async def connected(database: str) -> AsyncIterator[asyncpg.Connection]:
-    url = make_url(database).set(drivername="postgresql").render_as_string(hide_password=False)
-    sql = await asyncpg.connect(url)
-    try:
-        yield sql
-    finally:
-        await sql.close()
 
 
 @pytest.fixture
@@ -133,6 +122,7 @@ async def test_a_replica_whose_lists_changed_is_ready_when_all_rows_are_folded_a
         for _ in range(200):
             if (await new.http.get("/readyz")).status_code == 200:
                 break
+            await asyncio.sleep(0.05)
         assert (await new.http.get("/readyz")).status_code == 200
         async with connected(database) as sql:
             assert await sql.fetchval("SELECT count(*) FROM states WHERE shape = 2") == 5

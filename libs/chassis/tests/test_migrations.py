@@ -12,7 +12,7 @@ from shutil import copytree
 
 import asyncpg
 import pytest
-from sqlalchemy import make_url
+from plain_sql import connected
 from sqlalchemy.exc import SQLAlchemyError
 
 from chassis.migrations import head_of, migrate
@@ -47,16 +47,6 @@ def further(migrations: Path, tmp_path: Path) -> Migrations:
         return folder
 
     return made
-
-
-@asynccontextmanager
-async def connected(database: str) -> AsyncIterator[asyncpg.Connection]:
-    url = make_url(database).set(drivername="postgresql").render_as_string(hide_password=False)
-    sql = await asyncpg.connect(url)
-    try:
-        yield sql
-    finally:
-        await sql.close()
 
 
 @asynccontextmanager
