@@ -6,8 +6,7 @@ from contextlib import suppress
 
 import structlog
 
-from events.handling import DeadlineStuck, Handler
-from events.kernel import Refused
+from events.handling import Handler
 from events.refolder import Refolder
 from events.store.port import DueStream, OutcomeUnknown, Store, Unavailable
 
@@ -93,6 +92,6 @@ class Scheduler:
             await self._handler.due(due)
         except (Unavailable, OutcomeUnknown):
             return  # looked at again in a moment
-        except (DeadlineStuck, Refused, Exception) as bug:
+        except Exception as bug:  # a refusal, too: nobody asked, so nobody would hear it
             log.error("deadline parked", kind=due.kind, stream=str(due.stream), reason=str(bug))
             await self._store.park_deadline(due, f"{type(bug).__name__}: {bug}")
