@@ -15,6 +15,7 @@ from events.codec import to_json
 from events.handling import metadata_of, refold
 from events.kernel import Aggregate, derived_id
 from events.store.port import StoredEvent
+from events.verifying import Evidence, History
 
 
 def check_books(rows: Rows, verdict: Verdict) -> None:
@@ -24,6 +25,7 @@ def check_books(rows: Rows, verdict: Verdict) -> None:
     _commands_and_events(rows, verdict)
     folds = dict(_folds(rows))
     verdict.wrong += [f"{name}: {each}" for each in (*_states(rows, folds), *_claims(rows, folds))]
+    verdict.lost += [f"{name}: {each}" for each in _evidence(rows, folds)]
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
@@ -57,8 +59,24 @@ def _left_over(rows: Rows) -> Iterator[str]:
 def _side_rows(rows: Rows) -> Iterator[str]:
     streams = {event.position: (event.tenant, event.kind, event.stream) for event in rows.events}
     for each in rows.side_rows:
-        if streams.get(each["position"]) != (each["tenant"], each["kind"], each["stream"]):
+        at_home = (each["tenant"], each["kind"], each["stream"])
+        if each["position"] > rows.after and streams.get(each["position"]) != at_home:
             yield f"no event vouches for the row {each['name']} {each['source']} {each['id']}"
+
+
+def _evidence(rows: Rows, folds: Mapping[Stream, Any]) -> Iterator[str]:
+    """Each event that vouches for rows has them, so many and with that content."""
+    found: dict[Stream, list[Any]] = {}
+    for each in rows.side_rows:
+        found.setdefault((each["tenant"], each["kind"], each["stream"]), []).append(each)
+    for stream, (aggregate, _, events) in folds.items():
+        history = History(aggregate)
+        for event in events:
+            history.add(event)
+        evidence = Evidence(history.vouched)
+        for each in found.get(stream, ()):
+            evidence.add(each["position"], each["body"])
+        yield from (f"{stream[1]} {stream[2]}: {fault}" for fault in evidence.faults())
 
 
 # --- commands and events ----------------------------------------------------------------------------------------------

@@ -28,7 +28,8 @@ QUERIES = {
     "waiting": "SELECT source, tenant, stream, version FROM waiting WHERE $1 >= 0",
     "dead_letters": "SELECT * FROM dead_letters WHERE $1 >= 0 AND status = 'parked'",
     "parked_deadlines": "SELECT * FROM parked_deadlines WHERE $1 >= 0",
-    "side_rows": "SELECT * FROM side_rows WHERE position > $1",
+    "side_rows": f"""SELECT * FROM side_rows WHERE position > $1 OR (tenant, kind, stream) IN ({TOUCHED})
+        ORDER BY position, place""",
     "head": "SELECT * FROM head WHERE $1 >= 0",
 }
 AFTER_A_RESTORE = {

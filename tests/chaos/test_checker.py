@@ -19,7 +19,7 @@ from ledger import Asked, Reply
 from rows import Rows, read
 from verdict import Verdict
 
-TABLES = ("events", "states", "commands", "claims", "inbox", "waiting", "dead_letters", "parked_deadlines", "head")
+TABLES = ("events", "states", "commands", "claims", "inbox", "waiting", "dead_letters", "parked_deadlines", "side_rows", "head")
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +209,15 @@ WRONGS = {
         "UPDATE states SET state = jsonb_set(state, '{readings}', '[]') WHERE kind = 'measure'",
         "wrong",
         "outages:",
+    ),
+    "what was measured is gone": Wrong(
+        "sla", "DELETE FROM side_rows WHERE position = (SELECT max(position) FROM side_rows)", "lost", "vouches for"
+    ),
+    "what was measured was altered": Wrong(
+        "sla",
+        "UPDATE side_rows SET body = body || ' ' WHERE position = (SELECT max(position) FROM side_rows)",
+        "lost",
+        "are not those that it vouches for",
     ),
     "an announcement was not heard": Wrong(
         "risk", "UPDATE inbox SET version = version - 1 WHERE source = 'sla'", "lost", "has heard of sla"
