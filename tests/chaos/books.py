@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from verdict import Verdict
 from chassis.service import load
 from chassis.submissions import submissions
 from events.codec import to_json
+from events.folding import Folding
 from events.handling import metadata_of, refold
 from events.kernel import Aggregate, derived_id
 from events.store.port import StoredEvent
@@ -26,6 +28,7 @@ def check_books(rows: Rows, verdict: Verdict) -> None:
     folds = dict(_folds(rows))
     verdict.wrong += [f"{name}: {each}" for each in (*_states(rows, folds), *_claims(rows, folds))]
     verdict.lost += [f"{name}: {each}" for each in _evidence(rows, folds)]
+    verdict.phantom += [f"{name}: {each}" for each in _deadlines(rows, folds)]
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
@@ -54,6 +57,8 @@ def _left_over(rows: Rows) -> Iterator[str]:
         yield f"parked: {each['subject']}: {each['reason']}"
     for each in rows.parked_deadlines:
         yield f"deadline of {each['kind']} {each['stream']} is parked: {each['reason']}"
+    for each in rows.overdue:
+        yield f"{each['kind']} {each['id']} was due at {each['deadline']}, and nothing happened"
 
 
 def _side_rows(rows: Rows) -> Iterator[str]:
@@ -86,7 +91,7 @@ def _commands_and_events(rows: Rows, verdict: Verdict) -> None:
     commands = {row["id"]: row for row in rows.commands}
     made: dict[UUID, list[StoredEvent]] = {}
     for event in rows.new:
-        command = UUID(metadata_of(event)["command"])
+        command = _by(event)
         made.setdefault(command, []).append(event)
         if command not in commands:
             verdict.phantom.append(f"{_at(rows, event)}: there is no record of its command {command}")
@@ -154,3 +159,42 @@ def _claims(rows: Rows, folds: Mapping[Stream, Any]) -> Iterable[str]:
         for key in aggregate.claims(state)
     }
     return (f"claim {key} of {stream} is not what its state says" for _, key, stream in held ^ wanted)
+
+
+# --- deadlines --------------------------------------------------------------------------------------------------------
+
+
+def _deadlines(rows: Rows, folds: Mapping[Stream, Any]) -> Iterator[str]:
+    """What nobody asked for and no news calls for was due: at a deadline that the stream had, and not before it."""
+    for row in rows.commands:
+        stream = (row["tenant"], row["kind"], row["stream"])
+        if row["origin"] != "deadline" or row["position"] <= rows.after or stream not in folds:
+            continue
+        aggregate, _, events = folds[stream]
+        due = _due_commands(aggregate, stream, events[: row["version"]])
+        about = f"command {row['id']} ({row['kind']} {row['stream']} version {row['version']})"
+        if row["id"] not in due:
+            yield f"no deadline calls for {about}"
+        elif any(_by(event) == row["id"] and _at_business(event) < due[row["id"]] for event in events):
+            yield f"{about} came before its deadline {due[row['id']]}"
+
+
+def _due_commands(
+    aggregate: Aggregate[Any, Any, Any], stream: Stream, events: Sequence[StoredEvent]
+) -> dict[UUID, datetime]:
+    """The deadline after each event, by the command that it calls for."""
+    found, folding = dict[UUID, datetime](), Folding(aggregate)
+    for event in events:
+        folding.add(event)
+        if deadline := aggregate.deadline(folding.state):
+            at = deadline.astimezone(UTC)
+            found[derived_id("deadline", *stream, event.version, at.isoformat())] = at
+    return found
+
+
+def _by(event: StoredEvent) -> UUID:
+    return UUID(metadata_of(event)["command"])
+
+
+def _at_business(event: StoredEvent) -> datetime:
+    return datetime.fromisoformat(metadata_of(event)["at"])

@@ -30,6 +30,9 @@ QUERIES = {
     "parked_deadlines": "SELECT * FROM parked_deadlines WHERE $1 >= 0",
     "side_rows": f"""SELECT * FROM side_rows WHERE position > $1 OR (tenant, kind, stream) IN ({TOUCHED})
         ORDER BY position, place""",
+    # By the clock of the database, not by what the service says of itself.
+    "overdue": """SELECT s.kind, s.id, s.deadline FROM states s, business_clock b
+        WHERE $1 >= 0 AND s.deadline < clock_timestamp() + b.ahead - interval '10 seconds'""",
     "head": "SELECT * FROM head WHERE $1 >= 0",
 }
 AFTER_A_RESTORE = {
@@ -56,6 +59,7 @@ class Rows:
     dead_letters: tuple[Any, ...]
     parked_deadlines: tuple[Any, ...]
     side_rows: tuple[Any, ...]
+    overdue: tuple[Any, ...]
     head: tuple[Any, ...]
     restores: tuple[Any, ...] = ()
     lost: tuple[Any, ...] = ()

@@ -19,7 +19,18 @@ from ledger import Asked, Reply
 from rows import Rows, read
 from verdict import Verdict
 
-TABLES = ("events", "states", "commands", "claims", "inbox", "waiting", "dead_letters", "parked_deadlines", "side_rows", "head")
+TABLES = (
+    "events",
+    "states",
+    "commands",
+    "claims",
+    "inbox",
+    "waiting",
+    "dead_letters",
+    "parked_deadlines",
+    "side_rows",
+    "head",
+)
 
 
 @pytest.fixture(scope="module")
