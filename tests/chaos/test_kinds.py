@@ -6,7 +6,10 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from random import Random
+from signal import SIGKILL
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 from kinds import FAULTS, Kind, Needs, all_kinds
@@ -76,6 +79,22 @@ def test_one_broken_promise_is_enough(what: str) -> None:
 )
 def test_the_exit_code_tells(sums: list[dict[str, Any]], code: int) -> None:
     assert _exit_code(sums) == code
+
+
+# --- what is measured -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["w1-before-append", "killed", "killed-again", "all-killed", "terminated"])
+def test_the_way_back_of_a_killed_service_is_part_of_the_recovery(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    (struck,) = [each for each in all_kinds() if each.name == name]
+    arena = MagicMock()
+    service, child = arena.service.return_value, arena.service.return_value.child
+    child.running, child.exit_code = False, 0 if name == "terminated" else -SIGKILL
+    struck.strike(arena, Random(1))
+    assert child.start.called
+    assert not service.start.called, "it waits until the service is ready, and nobody measures that"
+    assert not service.wait.called
 
 
 # --- what is run ------------------------------------------------------------------------------------------------------

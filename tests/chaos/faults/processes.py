@@ -1,10 +1,12 @@
-"""Processes: killed at each window of the core's work and blindly, frozen for seconds, sent away politely."""
+"""Processes: killed at each window of the core's work and blindly, frozen for seconds, sent away politely.
+
+Whoever was killed is started, and not waited for: until it is ready is what the round measures.
+"""
 
 import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from random import Random
@@ -52,7 +54,7 @@ def kill_at_window(window: str, arena: Arena, chance: Random) -> None:
         working = died and _at_work(arena, service.name, window)
         if not died:
             service.kill()
-    service.start()
+    service.child.start()
     if not working:
         raise Missed(f"{service.name} did not pass {window} {hit} times at work")
 
@@ -97,7 +99,7 @@ def kill_blindly(arena: Arena, chance: Random) -> None:
     service.kill()
     time.sleep(chance.uniform(0, 1))
     working = arena.load.unanswered(service.name)
-    service.start()
+    service.child.start()
     if not working:
         raise Missed(f"nobody had asked anything of {service.name}")
 
@@ -111,7 +113,7 @@ def kill_again_and_again(arena: Arena, chance: Random) -> None:
         service.child.start()
         time.sleep(chance.uniform(0.5, 3))
         service.kill()
-    service.start()
+    service.child.start()
 
 
 def kill_all(arena: Arena, chance: Random) -> None:
@@ -123,14 +125,12 @@ def kill_all(arena: Arena, chance: Random) -> None:
     working = arena.load.unanswered()
     for service in victims:
         service.child.start()
-    for service in victims:
-        service.wait()
     if not working:
         raise Missed("nobody had asked anything")
 
 
 def kill_two(arena: Arena, chance: Random) -> None:
-    """Two of services and servers at once; they come back side by side."""
+    """Two of services and servers at once; they are started side by side."""
     assert arena.stack.postgres
     assert arena.stack.nats
     arena.load.until_busy()
@@ -138,8 +138,8 @@ def kill_two(arena: Arena, chance: Random) -> None:
     for victim in victims:
         victim.kill()
     working = arena.load.unanswered()
-    with ThreadPoolExecutor(len(victims)) as hands:
-        list(hands.map(lambda victim: victim.start(), victims))
+    for victim in victims:
+        victim.child.start()
     if not working:
         raise Missed("nobody had asked anything")
 
@@ -152,7 +152,7 @@ def terminate(arena: Arena, chance: Random) -> None:
     service.child.signal(SIGTERM)
     arena.until(lambda: not service.child.running, f"the end of {service.name}", 25)
     code = service.child.exit_code
-    service.start()
+    service.child.start()
     assert code == 0, f"{service.name} ended with {code} when told to stop"
 
 

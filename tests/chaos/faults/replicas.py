@@ -33,7 +33,7 @@ def kill_one(arena: "Arena", chance: Random) -> None:
     arena.load.until_busy(service.name)
     service.kill()
     time.sleep(chance.uniform(0.0, 2.0))
-    service.start()
+    service.child.start()
 
 
 def freeze_one(arena: "Arena", chance: Random) -> None:
