@@ -99,6 +99,8 @@ class Ring:
         self._arena: Arena | None = None
         self._checker: Checker | None = None
         self._needs: Needs | None = None
+        self._looks = 0
+        """Of this checker."""
         self._cleanup = ExitStack()
 
     def rounds_of(self, kind: Kind, hits: int, say: Callable[[Round], None]) -> Sum:
@@ -113,7 +115,7 @@ class Ring:
                 failures += came.failed
                 if came.failed or kind.needs.fresh:
                     self.leave()
-            if self._arena and number > 1:
+            if self._arena and self._looks > 1:
                 self._everything(kind, number, total, say)
         except Impossible as why:
             total.impossible = str(why)
@@ -123,6 +125,7 @@ class Ring:
     def leave(self) -> None:
         """Take the arena down; the next round makes a new one."""
         self._arena = self._checker = self._needs = None
+        self._looks = 0
         self._cleanup.close()
 
     def _round(self, kind: Kind, number: int) -> Round:
@@ -130,6 +133,7 @@ class Ring:
         chance = Random(f"{self._seed} {kind.name} {number}")
         try:
             arena, checker = self._furnished(kind.needs)
+            self._looks += 1
             fight(arena, checker, kind, chance, came)
             came.verdict.wrong += _too_slow(came, self._patience)
         except Impossible:
@@ -141,19 +145,26 @@ class Ring:
 
     def _everything(self, kind: Kind, number: int, total: Sum, say: Callable[[Round], None]) -> None:
         """Once more from the first event on: what was altered later is found only so."""
-        assert self._arena
-        assert self._checker
         came = Round(kind.name, number)
-        self._arena.load.pause()
-        self._arena.until(self._arena.quiet, "quiet at the end", GIVE_UP_AFTER)
-        came.verdict = self._checker.check(everything=True)
-        self._arena.load.resume()
+        try:
+            came.verdict = self._looked_at_everything()
+        except Exception:  # as in a round: no pass, and the next kind has its turn
+            came.verdict.wrong.append(traceback.format_exc(limit=-5))
         total.broken += [f"at the end: {each}" for each in came.verdict.sentences()]
         for name in ("lost", "duplicated", "phantom"):
             setattr(total, name, getattr(total, name) + len(getattr(came.verdict, name)))
         if came.failed:
             say(came)
             self.leave()
+
+    def _looked_at_everything(self) -> Verdict:
+        assert self._arena
+        assert self._checker
+        self._arena.load.pause()
+        self._arena.until(self._arena.quiet, "quiet at the end", GIVE_UP_AFTER)
+        found = self._checker.check(everything=True)
+        self._arena.load.resume()
+        return found
 
     def _furnished(self, needs: Needs) -> tuple[Arena, Checker]:
         if self._arena is None or self._needs != needs:

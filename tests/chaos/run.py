@@ -172,7 +172,8 @@ def _tell(came: Round) -> None:
 
 def _tell_sum(found: dict[str, Any], asked: argparse.Namespace) -> None:
     if asked.json:
-        print(json.dumps(found), flush=True)
+        sys.stdout.write(json.dumps(found) + "\n")  # at once: stacks side by side tell at the same time
+        sys.stdout.flush()
 
 
 def _conclude(sums: Sequence[dict[str, Any]], asked: argparse.Namespace, seconds: float) -> None:

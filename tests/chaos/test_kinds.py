@@ -13,7 +13,7 @@ from unittest.mock import MagicMock
 
 import pytest
 from kinds import FAULTS, Kind, Needs, all_kinds
-from rounds import Round, Sum, batches
+from rounds import Ring, Round, Sum, batches
 from run import _exit_code, _hits
 from verdict import Verdict
 
@@ -79,6 +79,38 @@ def test_one_broken_promise_is_enough(what: str) -> None:
 )
 def test_the_exit_code_tells(sums: list[dict[str, Any]], code: int) -> None:
     assert _exit_code(sums) == code
+
+
+# --- rounds -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def checker(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
+    """That of a ring without a stack; it is content."""
+    monkeypatch.setattr("rounds.Arena", lambda *_, **__: MagicMock())
+    monkeypatch.setattr("rounds.fight", lambda _arena, _checker, _kind, _chance, came: setattr(came, "hit", True))
+    mocked = MagicMock(return_value=MagicMock())
+    mocked.return_value.check.return_value = Verdict()
+    monkeypatch.setattr("rounds.Checker", mocked)
+    return mocked.return_value
+
+
+def test_everything_is_looked_at_again_where_more_than_one_round_was_fought(checker: MagicMock) -> None:
+    ring = Ring("1")
+    assert ring.rounds_of(kind("first"), 1, lambda _: None).passed
+    assert not checker.check.called, "the first look was at everything"
+    checker.check.return_value = Verdict(lost=["what was there a round ago"])
+    second = ring.rounds_of(kind("second"), 1, lambda _: None)
+    assert (second.passed, second.lost) == (False, 1)
+    checker.check.assert_called_once_with(everything=True)
+
+
+def test_a_last_look_that_fails_is_no_pass_and_no_end_of_the_run(checker: MagicMock) -> None:
+    ring = Ring("1")
+    checker.check.side_effect = RuntimeError("no answer")
+    total = ring.rounds_of(kind("a-kind"), 2, lambda _: None)
+    assert (total.hits, total.passed) == (2, False)
+    assert "no answer" in total.broken[0]
 
 
 # --- what is measured -------------------------------------------------------------------------------------------------
