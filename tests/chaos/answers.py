@@ -59,9 +59,13 @@ def _unasked(arena: "Arena", rows: Mapping[str, Rows]) -> Iterator[str]:
 def _differing_record(asked: Asked, records: Sequence[Any]) -> Iterator[str]:
     answer = asked.answer
     assert answer
-    for said, record in zip(answer.body.get("results", [answer.body]), records, strict=False):
+    results = answer.body.get("results", [answer.body])
+    for said, record in zip(results, records, strict=False):
         if (said["id"], said["version"]) != (str(record["stream"]), record["version"]):
             yield f"{asked}: answered {said['id']} version {said['version']}, recorded as another"
+    positions = [record["position"] for _, record in zip(results, records, strict=False)]
+    if answer.position != (f"{asked.service}:{max(positions)}" if positions else ""):
+        yield f"{asked}: answered position {answer.position}, recorded at {positions}"
 
 
 def _told_undone(asked: Asked, records: Sequence[Any]) -> Iterator[str]:
