@@ -34,16 +34,17 @@ class Heard:
     messages: Sequence[Message]
     mark: Mark
     again: bool
-    """Whether this is another stream than before, so that all must be there anew."""
+    """Whether this is another stream than before, or an older one, so that all must be there anew."""
 
 
 async def listen(js: JetStreamContext, service: str, mark: Mark) -> Heard:
     """Every message since the mark, by a consumer that leaves no trace."""
     stream = stream_name(service)
     info = await js.stream_info(stream)
-    again = info.created != mark.created
-    start = 1 if again else mark.sequence + 1
     last = info.state.last_seq
+    # One that has gone back, as after a lost disk or an older backup, keeps its name and its birthday.
+    again = info.created != mark.created or last < mark.sequence
+    start = 1 if again else mark.sequence + 1
     messages = await _messages(js, stream, start, last) if start <= last else []
     return Heard(messages, Mark(info.created, last), again)
 
