@@ -294,6 +294,8 @@ class NatsDelivery:
     async def ack(self) -> None:
         with suppress(nats.errors.Error, OSError):
             await self.raw.ack()
+            if armed():
+                await self.raw._client.flush(1)  # noqa: SLF001 - W8: until then it may not even have been sent
 
     async def later(self, delay: float) -> None:
         with suppress(nats.errors.Error, OSError):
