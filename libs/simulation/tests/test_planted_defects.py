@@ -18,12 +18,14 @@ from events.bus.reacting import Reactor, Transient
 from events.bus.read_back import Judged, ReadBack, Whose
 from events.bus.relay import Relay
 from events.handling import Handler, Instruction
+from events.kernel import Refused
 from events.store.bus_port import Early, Listener
 from events.store.port import Answer, Append, Loaded, Recorded
 from events.store.writer import Writer
 from simulation import store, storm
 from simulation.appending import append_all
 from simulation.broker import SimulatedBroker
+from simulation.clients import Clients
 from simulation.database import Tables
 from simulation.history import play
 from simulation.incoming import SimulatedIncoming
@@ -121,6 +123,19 @@ def a_repeated_request_is_taken_as_another(plant: Plant) -> None:
         return await handle(self, replace(instruction, id=UUID(int=next(number))))
 
     plant.setattr(Handler, "handle", forgetful)
+
+
+def what_was_done_is_told_as_refused(plant: Plant) -> None:
+    handle = Handler.handle
+
+    async def false(self: Handler, instruction: Instruction) -> Recorded:
+        recorded = await handle(self, instruction)
+        if instruction.command.__class__.__name__ == "Assess":
+            raise Refused("it cannot be done")
+        return recorded
+
+    plant.setattr(Handler, "handle", false)
+    plant.setattr(Clients, "_never_refusing_what_was_done", lambda _self, process, told: process.handler.handle(told))
 
 
 def transient_trouble_is_taken_as_done(plant: Plant) -> None:
@@ -221,6 +236,7 @@ def a_stream_that_went_back_is_published_to_before_it_is_compared(plant: Plant) 
         the_relay_trusts_its_checkpoint,
         a_reaction_has_another_id_each_time,
         a_repeated_request_is_taken_as_another,
+        what_was_done_is_told_as_refused,
         transient_trouble_is_taken_as_done,
         a_stale_state_is_written_over,
         claims_are_not_checked,

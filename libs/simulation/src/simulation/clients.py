@@ -78,7 +78,8 @@ class Clients:
         self.world = world
         self.chance = world.chance
         self.acknowledged: list[Acknowledged] = []
-        self.refused: list[Refused] = []
+        self.refused: dict[str, Refused] = {}
+        """By the correlation of what was asked."""
         self.asked: set[UUID] = set()
         """The ids of all commands that anybody ever meant."""
         self.bugs: list[str] = []
@@ -125,7 +126,7 @@ class Clients:
         try:
             done = await self._stubbornly(service, lambda process: carry_out(process.handler, fan_out, submitted))
         except Refused as refusal:
-            self._note_refusal(service, path, refusal)
+            self._note_refusal(service, path, refusal, id)
             return False
         for key, recorded in done.items():
             self._acknowledge(service, derived_id(id, key), recorded)
@@ -142,10 +143,11 @@ class Clients:
 
         try:
             recorded = await self._stubbornly(service, serve)
-        except Stale:
+        except Stale as stale:
+            self.refused[str(command)] = stale
             raise
         except Refused as refusal:
-            self._note_refusal(service, request.operation, refusal)
+            self._note_refusal(service, request.operation, refusal, command)
             return None
         self._acknowledge(service, command, recorded)
         return recorded
@@ -213,8 +215,8 @@ class Clients:
         self.acknowledged.append(Acknowledged(service, command, recorded, at))
         self.world.note(f"{service} acknowledged {recorded.kind} {recorded.stream} version {recorded.version}")
 
-    def _note_refusal(self, service: str, operation: str, refusal: Refused) -> None:
-        self.refused.append(refusal)
+    def _note_refusal(self, service: str, operation: str, refusal: Refused, command: UUID) -> None:
+        self.refused[str(command)] = refusal
         self.world.note(f"{service} refused {operation}: {refusal.detail}")
 
     def _routes(self, service: str, path: str) -> Routes:

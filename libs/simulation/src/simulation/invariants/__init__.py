@@ -7,7 +7,7 @@ from simulation.invariants import answers, books, broadcast, reactions, views
 from simulation.invariants.reading import Complaints
 from simulation.world import World
 
-OF_CLIENTS = (answers.acknowledged, answers.asked_for)
+OF_CLIENTS = (answers.acknowledged, answers.refused, answers.asked_for)
 OF_ONE_SERVICE = (books.dense, books.folded, books.commands_kept, books.at_rest)
 OF_ALL = (broadcast.announced, reactions.heard, views.every_source_has_one_action)
 OF_VIEWS: Sequence[tuple[str, Callable[[World], Complaints]]] = (

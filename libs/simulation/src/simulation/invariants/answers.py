@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from chassis.submissions import submissions
 from events.handling import metadata_of
 from simulation.clients import TENANT, Clients
 from simulation.invariants.reading import Complaints, announcements_of
@@ -23,6 +24,16 @@ def acknowledged(world: World, clients: Clients) -> Complaints:
             told.recorded.position,
         ):
             yield f"{told.service} told {told.recorded}, and keeps {kept}"
+
+
+def refused(world: World, clients: Clients) -> Complaints:
+    """P2: what was refused has no effect, by no attempt of the same request; that a body came in may be remembered."""
+    for site in world.sites.values():
+        for event in site.database.tables.events:
+            about = metadata_of(event)
+            refusal = None if about["causation"] else clients.refused.get(about["correlation"])
+            if refusal and event.kind != submissions.kind:
+                yield f"phantom: {site.name} {event.position} {event.type} is of what it refused: {refusal}"
 
 
 def asked_for(world: World, clients: Clients) -> Complaints:
