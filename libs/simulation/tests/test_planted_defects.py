@@ -162,6 +162,13 @@ def a_stale_state_is_written_over(plant: Plant) -> None:
     plant.setattr(storm, "BLOWS", (storm.second, storm.roll))  # in one process they queue
 
 
+def side_rows_are_not_kept(plant: Plant) -> None:
+    def careless(tables: Tables, batch: Sequence[Append], now: datetime) -> list[Answer]:
+        return append_all(tables, [replace(each, rows=()) for each in batch], now)
+
+    plant.setattr(store, "append_all", careless)
+
+
 def claims_are_not_checked(plant: Plant) -> None:
     def generous(tables: Tables, batch: Sequence[Append], now: datetime) -> list[Answer]:
         return append_all(tables, [replace(each, claims=()) for each in batch], now)
@@ -239,6 +246,7 @@ def a_stream_that_went_back_is_published_to_before_it_is_compared(plant: Plant) 
         what_was_done_is_told_as_refused,
         transient_trouble_is_taken_as_done,
         a_stale_state_is_written_over,
+        side_rows_are_not_kept,
         claims_are_not_checked,
         earlier_outcomes_are_not_looked_up,
         an_older_database_is_not_noticed_by_its_relay,

@@ -8,12 +8,13 @@ from simulation.invariants.reading import Complaints
 from simulation.world import World
 
 OF_CLIENTS = (answers.acknowledged, answers.refused, answers.asked_for)
-OF_ONE_SERVICE = (books.dense, books.folded, books.commands_kept, books.at_rest)
+OF_ONE_SERVICE = (books.dense, books.folded, books.commands_kept, books.vouched, books.at_rest)
 OF_ALL = (broadcast.announced, reactions.heard, views.every_source_has_one_action)
 OF_VIEWS: Sequence[tuple[str, Callable[[World], Complaints]]] = (
     ("improvement", views.findings_follow),
     ("audit", views.duties_known),
     ("sla", views.coverage_counted),
+    ("sla", views.outages_measured),
     ("risk", views.risks_linked),
 )
 """What is known of a service elsewhere. Once an operator has decided to go on without something, others know more."""

@@ -5,6 +5,8 @@ from uuid import UUID
 
 from events.codec import state_from_json, to_json
 from events.handling import metadata_of, refold
+from events.verifying import Evidence, History
+from simulation.database import SideRow, StreamKey
 from simulation.invariants.reading import Complaints, aggregates_of, streams_of
 from simulation.world import Site
 
@@ -54,6 +56,22 @@ def commands_kept(site: Site) -> Complaints:
     for event in site.database.tables.events:
         if (event.tenant, UUID(metadata_of(event)["command"])) not in kept:
             yield f"{event.position} {event.type}: its command has no record"
+
+
+def vouched(site: Site) -> Complaints:
+    """Side rows are those that the events vouch for, with that content."""
+    found: dict[StreamKey, list[SideRow]] = {}
+    for (tenant, kind, stream, *_), row in site.database.tables.side_rows.items():
+        found.setdefault((tenant, kind, stream), []).append(row)
+    aggregates, streams = aggregates_of(site), streams_of(site)
+    for key in streams.keys() | found.keys():
+        history = History(aggregates[key[1]])
+        for event in streams.get(key, ()):
+            history.add(event)
+        evidence = Evidence(history.vouched)
+        for row in sorted(found.get(key, ()), key=lambda row: (row.position, row.place)):
+            evidence.add(row.position, row.body)
+        yield from (f"{key}: {fault}" for fault in evidence.faults())
 
 
 def at_rest(site: Site) -> Complaints:

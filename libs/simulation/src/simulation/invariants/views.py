@@ -90,10 +90,30 @@ def duties_known(world: World) -> Complaints:
 def coverage_counted(world: World) -> Complaints:
     """S-01: coverage knows the services and agreements that there are."""
     sla = world.sites["sla"]
-    listed = sorted(each.key for each in states_of(sla, "service").values() if each.status == "listed")
-    counted = [list(each.services) for each in states_of(sla, "coverage").values()]
-    if counted not in ([listed], [] if not listed else [listed]):
-        yield f"coverage counts {counted}, and the catalogue has {listed}"
+    listed = {each.key for each in states_of(sla, "service").values() if each.status == "listed"}
+    agreed = {(each.service, id) for id, each in states_of(sla, "sla").items() if each.status == "active"}
+    coverage = states_of(sla, "coverage").values()
+    counted = {each for of_all in coverage for each in of_all.services}
+    known = {(each.service, each.sla) for of_all in coverage for each in of_all.agreements}
+    if (counted, known) != (listed, agreed):
+        yield f"coverage counts {counted} and {known}, and the catalogue has {listed} and {agreed}"
+
+
+def outages_measured(world: World) -> Complaints:
+    """Whatever is judged by the longest outage knows the outages that were reported."""
+    reported = {
+        (state.service, each.name, each.started_at)
+        for state in states_of(world.sites["sla"], "outages").values()
+        for each in state.outages
+    }
+    known = {
+        (state.subject, each.name, each.since)
+        for state in states_of(world.sites["improvement"], "measure").values()
+        if state.measure == "longest-outage"
+        for each in state.readings
+    }
+    if known != reported:
+        yield f"outages: {known ^ reported} are not known to both"
 
 
 def risks_linked(world: World) -> Complaints:
