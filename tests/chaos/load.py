@@ -118,7 +118,7 @@ class Load:
     # --- what is under way --------------------------------------------------------------------------------------------
 
     def in_flight(self, service: str | None = None) -> int:
-        """Requests under way now, at one service or at all."""
+        """Commands under way now, at one service or at all."""
         with self._counting:
             return self._flying[service] if service else self._flying.total()
 
@@ -128,7 +128,7 @@ class Load:
             return self._open[service] if service else self._open.total()
 
     def until_busy(self, service: str | None = None, seconds: float = 5.0) -> None:
-        """Returns at a moment at which a request is under way. Raises Missed."""
+        """Returns at a moment at which a command is under way. Raises Missed."""
         give_up_at = time.monotonic() + seconds
         while not self.in_flight(service):
             if time.monotonic() > give_up_at:
@@ -150,8 +150,8 @@ class Load:
     def look(
         self, http: httpx.Client, service: str, person: str, path: str, query: Any = None
     ) -> httpx.Response | None:
-        """A GET; None where nobody answers, or not with a 200."""
-        with self._counted(self._flying, service), suppress(httpx.HTTPError):
+        """A GET; None where nobody answers, or not with a 200. It is no work that a fault could harm."""
+        with suppress(httpx.HTTPError):
             answer = http.get(f"{self._door(service)}/v1/{path}", params=query, headers=self._headers[person])
             return answer if answer.is_success else None
         return None

@@ -14,6 +14,7 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
 import httpx
 from arena import Arena
+from hits import under_announcements
 from kinds import SERVICES, Kind, Missed
 
 from stack.cluster import Service
@@ -185,8 +186,8 @@ def freeze_backends(arena: Arena, chance: Random) -> None:
 
 def freeze_nats(arena: Arena, chance: Random) -> None:
     """The broker."""
-    arena.load.until_busy()
-    _freeze(arena, [arena.nats.child.pid], chance)
+    with under_announcements(arena):
+        _freeze(arena, [arena.nats.child.pid], chance)
 
 
 def _freeze(arena: Arena, pids: list[int], chance: Random) -> None:
