@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
@@ -14,7 +15,7 @@ from events.bus import consumer, relay
 from events.bus.consumer import Consumer
 from events.bus.inbox import Inbox, Item, Round
 from events.bus.port import Delivery, DurableInfo, Fate, Message, StreamInfo
-from events.bus.reacting import Reactor, Transient
+from events.bus.reacting import Permanent, Reactor, Transient
 from events.bus.read_back import Judged, ReadBack, Whose
 from events.bus.relay import Relay
 from events.handling import Handler, Instruction
@@ -150,6 +151,17 @@ def transient_trouble_is_taken_as_done(plant: Plant) -> None:
     plant.setattr(Reactor, "handle", careless)
 
 
+def what_is_not_understood_is_passed_over(plant: Plant) -> None:
+    handle = Reactor.handle
+
+    async def careless(self: Reactor, *about: Any) -> None:
+        with suppress(Permanent):
+            await handle(self, *about)
+
+    plant.setattr(Reactor, "handle", careless)
+    plant.setattr(storm, "RUMOURS", 1.0)
+
+
 def a_stale_state_is_written_over(plant: Plant) -> None:
     """The version that was read is not compared with the one that is there."""
 
@@ -245,6 +257,7 @@ def a_stream_that_went_back_is_published_to_before_it_is_compared(plant: Plant) 
         a_repeated_request_is_taken_as_another,
         what_was_done_is_told_as_refused,
         transient_trouble_is_taken_as_done,
+        what_is_not_understood_is_passed_over,
         a_stale_state_is_written_over,
         side_rows_are_not_kept,
         claims_are_not_checked,

@@ -16,10 +16,9 @@ from events.codec import adapter, canonical, digest
 from events.handling import Instruction, Stale
 from events.kernel import Actor, Found, Refused, derived_id
 from events.store.port import Origin, OutcomeUnknown, Recorded, Unavailable
-from simulation.world import Lost, Process, Site, World
+from simulation.world import TENANT, Lost, Process, Site, World
 
 T = TypeVar("T")
-TENANT = "meridian"
 PATIENCE = 12.0
 """Seconds after which a client believes that there will be no answer."""
 

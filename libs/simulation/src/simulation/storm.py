@@ -3,22 +3,31 @@ passes; and those who start again whatever has ended.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
+from random import Random
+from uuid import UUID
 
-from events.bus.port import BrokerTrouble
+from events.bus.dead_letters import DeadLetters
+from events.bus.envelope import MESSAGE_ID, VERSION, stream_name
+from events.bus.port import BrokerTrouble, Message
+from events.bus.reacting import Transient
 from events.bus.restored import Restored
 from events.kernel import Refused
-from events.store.port import Unavailable
+from events.store.bus_port import Letter
+from events.store.port import OutcomeUnknown, Unavailable
 from simulation.broker import SimulatedBroker
 from simulation.loop import SimulatedLoop
 from simulation.outgoing import SimulatedOutgoing
-from simulation.world import Site, World
+from simulation.world import TENANT, Process, Site, World
 
 Blow = Callable[[World], Awaitable[None]]
 
 RESTORES = 0.15
 """In so many worlds an older database is restored, and an operator decides."""
+RUMOURS = 0.25
+"""In so many of the others something is on the bus that nobody understands, and an operator drops it."""
 LASTS = 15.0
 """Virtual seconds until everything heals."""
 STRIKES = 12.0
@@ -32,11 +41,19 @@ async def storm(world: World) -> None:
     if chance.random() < RESTORES:
         # Nobody could say what others have heard if the broker lost it at the same time.
         blows = [blow for blow in blows if blow not in LOSING] + [an_older_database_is_restored] * 3
+    elif _apart(world).random() < RUMOURS:
+        # Nobody would tell it again if the broker lost it.
+        blows = [blow for blow in blows if blow not in LOSING] + [a_rumour] * 3
     struck = [
         _at(world, chance.uniform(0.0, STRIKES), chance.choice(blows))
         for _ in range(chance.randint(0, 5) if blows else 0)
     ]
     await asyncio.gather(*struck)
+
+
+def _apart(world: World) -> Random:
+    """Chance of its own: histories in which it changes nothing stay as they are."""
+    return Random(f"apart {world.chance.getstate()[1][:4]}")  # noqa: S311
 
 
 async def _at(world: World, moment: float, blow: Blow) -> None:
@@ -57,12 +74,30 @@ async def keep_running(world: World) -> None:
 
 
 async def operate(world: World) -> None:
-    """The operator decides to go on without what was lost, wherever a relay asks for that decision."""
+    """The operator decides to go on without what was lost, wherever a relay asks for that decision; and drops what
+    nobody understands.
+    """
     while True:
         await asyncio.sleep(world.chance.uniform(1.0, 4.0))
         for site in world.sites.values():
             if any(process.bus.relay.halted for process in site.alive):
                 await _accept(world, site)
+            parked = [id for id, each in site.database.tables.dead_letters.items() if _is_rumour(world, each)]
+            if parked and site.alive:
+                process = world.chance.choice(site.alive)
+                process.runs(_drop(process, parked))
+
+
+def _is_rumour(world: World, letter: Letter) -> bool:
+    return letter.status == "parked" and letter.version == 1 and letter.stream in world.rumours
+
+
+async def _drop(process: Process, letters: Sequence[UUID]) -> None:
+    """At the desk, beside whatever the process does."""
+    desk = DeadLetters(process.site, process.incoming, process.handler, process.features)
+    for id in letters:
+        with suppress(Refused, Unavailable, OutcomeUnknown, Transient):
+            await desk.drop(id)
 
 
 async def _accept(world: World, site: Site) -> None:
@@ -180,6 +215,36 @@ async def time_passes(world: World) -> None:
     for site in world.sites.values():
         site.database.tables.ahead += by
         await asyncio.sleep(world.chance.choice((0.0, 0.1, 1.0)))
+
+
+async def a_rumour(world: World) -> None:
+    """On the bus is what a newer audit service may say, twice, and something plain behind it."""
+    stream = UUID(int=world.chance.getrandbits(128), version=4)
+    world.rumours[stream] = [UUID(int=world.chance.getrandbits(128), version=4) for _ in (1, 2)]
+    told = [_rumour(stream, *each) for each in zip(world.rumours[stream], (1, 2), (9, 1), strict=True)]
+    while not {message.headers["ce-id"] for message in told} <= _borne(world):
+        for message in world.chance.sample(told * 2, 4):
+            world.server.publish(stream_name("audit"), message)
+        await asyncio.sleep(world.chance.choice((0.0, 0.1, 1.0)))
+
+
+def _rumour(stream: UUID, id: UUID, version: int, schema: int) -> Message:
+    headers = {
+        MESSAGE_ID: str(id),
+        "ce-id": str(id),
+        "ce-source": f"/closeloop/{TENANT}/audit",
+        "ce-type": f"closeloop.audit.audit-reported.v{schema}",
+        "ce-subject": str(stream),
+        "ce-time": "2026-04-14T08:00:00+00:00",
+        VERSION: str(version),
+    }
+    body = b'{"number": "A-0", "revision": 1, "recipients": [], "findings": []}'
+    return Message(f"closeloop.{TENANT}.audit.audit.audit-reported.v{schema}", headers, body)
+
+
+def _borne(world: World) -> set[str]:
+    stream = world.server.streams.get(stream_name("audit"))
+    return {message.headers["ce-id"] for message in stream.messages} if stream else set()
 
 
 async def an_older_database_is_restored(world: World) -> None:

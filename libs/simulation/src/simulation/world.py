@@ -26,6 +26,7 @@ from simulation.mischief import Mischief, Weather
 from simulation.outgoing import SimulatedOutgoing
 from simulation.store import SimulatedStore
 
+TENANT = "meridian"
 NAMES = ("audit", "sla", "risk", "improvement")
 BEGIN = datetime(2026, 4, 14, 8, 0, tzinfo=UTC)
 SETTINGS = BusSettings(relay=RelaySettings(poll=0.5, window=16))
@@ -59,12 +60,14 @@ class Process:
         self.writer = writer = Writer(store)
         self.handler = Handler(store, writer, [feature.aggregate for feature in service.features], chance=chance)
         self.broker = SimulatedBroker(world.server, mischief)
+        self.incoming = SimulatedIncoming(site.database, pause)
+        self.features = service.features
         self.bus = Bus(
             self.handler,
             service.name,
             service.features,
             broker=self.broker,
-            incoming=SimulatedIncoming(site.database, pause),
+            incoming=self.incoming,
             outgoing=SimulatedOutgoing(site.database, pause),
             settings=SETTINGS,
             chance=chance,
@@ -147,6 +150,8 @@ class World:
         self.server = Server()
         self.trace: list[str] = []
         self.sites = {name: Site(self, load(name)) for name in NAMES}
+        self.rumours: dict[UUID, list[UUID]] = {}
+        """The ids of what is on the bus, and nobody has said, by stream."""
 
     def now(self) -> datetime:
         """The one true time, by which databases count."""

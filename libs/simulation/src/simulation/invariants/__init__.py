@@ -9,7 +9,7 @@ from simulation.world import World
 
 OF_CLIENTS = (answers.acknowledged, answers.refused, answers.asked_for)
 OF_ONE_SERVICE = (books.dense, books.folded, books.commands_kept, books.vouched, books.at_rest)
-OF_ALL = (broadcast.announced, reactions.heard, views.every_source_has_one_action)
+OF_ALL = (broadcast.announced, reactions.heard, reactions.nothing_guessed, views.every_source_has_one_action)
 OF_VIEWS: Sequence[tuple[str, Callable[[World], Complaints]]] = (
     ("improvement", views.findings_follow),
     ("audit", views.duties_known),

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from chassis.submissions import submissions
 from events.handling import metadata_of
-from simulation.clients import TENANT, Clients
+from simulation.clients import Clients
 from simulation.invariants.reading import Complaints, announcements_of
-from simulation.world import World
+from simulation.world import TENANT, World
 
 
 def acknowledged(world: World, clients: Clients) -> Complaints:

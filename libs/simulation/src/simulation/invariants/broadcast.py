@@ -14,7 +14,8 @@ def announced(world: World) -> Complaints:
         borne = {message.headers["ce-id"]: message.body.decode() for message in stream.messages} if stream else {}
         for id in spoken.keys() - borne.keys():
             yield f"lost: {site.name} never announced event {id}"
-        for id in borne.keys() - spoken.keys() - given_up:
+        rumours = {str(id) for ids in world.rumours.values() for id in ids}
+        for id in borne.keys() - spoken.keys() - given_up - rumours:
             yield f"phantom: the bus bears event {id} of {site.name}, which its log does not know"
         for id in borne.keys() & spoken.keys():
             if borne[id] != spoken[id]:

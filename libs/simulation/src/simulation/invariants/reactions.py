@@ -8,7 +8,7 @@ from events.bus.envelope import to_message, understood
 from events.kernel import derived_id
 from events.store.port import Origin
 from simulation.invariants.reading import Complaints, announcements_of, said_by
-from simulation.world import Site, World
+from simulation.world import TENANT, Site, World
 
 
 def heard(world: World) -> Complaints:
@@ -18,10 +18,22 @@ def heard(world: World) -> Complaints:
         for source in listener.sources:
             for tenant, stream, version in said_by(world.sites[source]):
                 said[tenant, source, stream] = max(said[tenant, source, stream], version)
+        if "audit" in listener.sources:
+            said.update({(TENANT, "audit", stream): len(ids) for stream, ids in world.rumours.items()})
         heard = {key: version for key, version in listener.database.tables.inbox.items() if version}
         for key in said.keys() | heard.keys():
             if said.get(key, 0) != heard.get(key, 0):
                 yield f"{listener.name} heard {key} up to {heard.get(key, 0)}, and {said.get(key, 0)} was said"
+
+
+def nothing_guessed(world: World) -> Complaints:
+    """What nobody understands was parked by each who hears it, and dropped by an operator: it, and nothing else."""
+    for listener in world.sites.values():
+        letters = listener.database.tables.dead_letters.values()
+        found = {(each.stream, each.version, each.status) for each in letters}
+        heard = world.rumours if "audit" in listener.sources else ()
+        if found != (wanted := {(stream, 1, "dropped") for stream in heard}):
+            yield f"{listener.name} has set aside {found ^ wanted} more or less than what nobody understands"
 
 
 def each_carried_out_once(world: World) -> Complaints:
