@@ -36,6 +36,9 @@ def books() -> Books:
     loop = SimulatedLoop(Random(1), until=3600.0)  # type: ignore[abstract] # of a loop we need the half
     world = World(loop.time, Random(2), Weather(Random(3)))
     loop.run_until_complete(_history(world))
+    for site in world.sites.values():
+        for process in site.processes:
+            loop.bury(process.life)
     return {name: _rows(name, site.database.tables) for name, site in world.sites.items()}
 
 
