@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
+from faults import processes
 from kinds import FAULTS, Kind, Needs, all_kinds
 from rounds import Ring, Round, Sum, batches
 from run import _exit_code, _hits
@@ -26,6 +27,12 @@ RARE = {"power", "space", "restored", "servers", "messages", "poison", "releases
 def test_every_window_has_a_kind() -> None:
     names = {kind.name.split("-")[0] for kind in all_kinds()}
     assert names >= set(WINDOWS)
+
+
+def test_leases_do_not_hide_the_waiting_rows() -> None:
+    """A lease is written as soon as a service starts: armed for both, it would never live to write a waiting row."""
+    assert {"w9-lease-write", "w9-waiting-write"} <= {kind.name for kind in all_kinds()}
+    assert "W9" not in processes.WINDOWS
 
 
 def test_every_kind_says_what_it_does() -> None:

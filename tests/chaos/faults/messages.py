@@ -2,12 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from random import Random
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import nats
 from broadcast import Mark, listen
 from hits import must_come, under_announcements
 from kinds import Kind, Missed
@@ -139,6 +142,29 @@ async def _snatch(
             await each.nak(delay=chance.uniform(0.05, 2.0))
     await subscription.unsubscribe()
     return delayed
+
+
+@contextmanager
+def shuffling(arena: "Arena", listener: str, chance: Random) -> Iterator[None]:
+    """Meanwhile what one service hears comes in another order."""
+    enough, own = Event(), Random(chance.random())
+
+    async def snatch(js: JetStreamContext) -> None:
+        thieves = (_snatch(js, each, listener, own, seconds=1.0, forgets=False) for each in sources_of(listener))
+        await asyncio.gather(*thieves)
+
+    def go_on() -> None:
+        while not enough.wait(0.05):
+            with suppress(nats.errors.Error, OSError):
+                arena.bus(snatch)
+
+    thief = Thread(target=go_on, name="thief", daemon=True)
+    thief.start()
+    try:
+        yield
+    finally:
+        enough.set()
+        thief.join()
 
 
 def _early(arena: "Arena") -> int:

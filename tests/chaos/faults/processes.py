@@ -7,18 +7,22 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from random import Random
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
 import httpx
 from arena import Arena
+from faults.messages import shuffling
 from hits import under_announcements
 from kinds import SERVICES, Kind, Missed
+from reactions import sources_of
 
 from stack.cluster import Service
 
+HEAR_LONG_STREAMS = tuple(name for name in SERVICES if "improvement" in sources_of(name))
+"""Those to whom an object says so much that it can come in another order."""
 PATIENCE, PATIENCE_WITH_ITS_START = 8.0, 60.0
 """Seconds for a window to be passed."""
 
@@ -37,7 +41,8 @@ WINDOWS = {
     "W7a": ("reacted", 3, "killed when reactions are on disk, and the inbox has not moved"),
     "W7b": ("inbox-moved", 3, "killed when the inbox has moved, and the messages are not acknowledged"),
     "W8": ("acknowledged", 3, "killed when the acknowledgement was sent"),
-    "W9": ("lease-write", 3, "killed when a lease or a waiting message is being written"),
+    "W9-lease": ("write", 3, "killed when a lease is being written"),
+    "W9-waiting": ("write", 2, "killed when a message that came before its turn is being written"),
 }
 """By window: a name, the most passings to wait for, and the sentence."""
 
@@ -47,9 +52,12 @@ WINDOWS = {
 
 def kill_at_window(window: str, arena: Arena, chance: Random) -> None:
     """A service is started anew so that it kills itself there, at a passing of its own choice."""
-    service, hit = arena.service(chance.choice(SERVICES)), chance.randint(1, WINDOWS[window][1])
+    early = window == "W9-waiting"
+    service = arena.service(chance.choice(HEAR_LONG_STREAMS if early else SERVICES))
+    hit = chance.randint(1, WINDOWS[window][1])
     service.kill()
-    with _armed(service, f"{window}:kill9:{hit}"):
+    disorder = shuffling(arena, service.name, chance) if early else nullcontext()
+    with _armed(service, f"{window}:kill9:{hit}"), disorder:
         service.child.start()
         died = _dies(service)
         working = died and _at_work(arena, service.name, window)
@@ -89,7 +97,7 @@ def _serves(service: Service) -> bool:
 
 def _at_work(arena: Arena, service: str, window: str) -> bool:
     """The lease is written also when there is nothing to do; all other windows are passed by work alone."""
-    return window != "W9" or bool(arena.load.unanswered(service) or arena.sql(service, UNTOLD)[0]["n"])
+    return window != "W9-lease" or bool(arena.load.unanswered(service) or arena.sql(service, UNTOLD)[0]["n"])
 
 
 def kill_blindly(arena: Arena, chance: Random) -> None:

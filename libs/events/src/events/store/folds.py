@@ -161,14 +161,14 @@ class Folds:
 
     async def put(self, folds: Sequence[tuple[Kept, Fold]]) -> list[Result]:
         """Put folds in place of what was kept, where that is still there; each has its own answer."""
-        await failpoint("W9")
+        await failpoint("W9-refold")
         batch = json.dumps([_as_json(kept, fold) for kept, fold in folds], ensure_ascii=False)
         answers = [json.loads(row["answer"]) for row in await ask(self._db.writes, REFOLD, {"batch": batch})]
         return [_result(kept, said) for (kept, _), said in zip(folds, answers, strict=True)]
 
     async def lease(self, name: str, holder: str, seconds: float) -> bool:
         """Whether this process is the one that does it, for so many seconds."""
-        await failpoint("W9")
+        await failpoint("W9-lease")
         return bool(await ask(self._db.writes, LEASE, {"name": name, "holder": holder, "seconds": seconds}))
 
     async def release(self, name: str, holder: str) -> None:

@@ -176,7 +176,7 @@ class PostgresIncoming:
 
     async def keep(self, source: str, early: Sequence[Early], *, in_turn: bool = False) -> list[Early]:
         """Store messages until their turn; those are returned whose turn it is by now."""
-        await failpoint("W9")
+        await failpoint("W9-waiting")
         parameters = {
             "source": source,
             "tenants": [each.tenant for each in early],

@@ -105,7 +105,7 @@ class PostgresOutgoing:
 
     async def lease(self, holder: str, seconds: float) -> int | None:
         """Take or renew the lead; the epoch, or None while somebody else leads. Time is the database's."""
-        await failpoint("W9")
+        await failpoint("W9-lease")
         rows = await ask(self._db.relay, LEASE, {"name": RELAY, "holder": holder, "seconds": seconds})
         return int(rows[0]["epoch"]) if rows else None
 
