@@ -18,6 +18,7 @@ from events.handling import metadata_of, refold
 from events.kernel import Aggregate, derived_id
 from events.store.port import StoredEvent
 from events.verifying import Evidence, History
+from stack.identity import TENANT
 
 
 def check_books(rows: Rows, verdict: Verdict) -> None:
@@ -25,6 +26,7 @@ def check_books(rows: Rows, verdict: Verdict) -> None:
     name = rows.service
     verdict.wrong += [f"{name}: {each}" for each in (*_numbers(rows), *_left_over(rows), *_side_rows(rows))]
     _commands_and_events(rows, verdict)
+    verdict.phantom += [f"{name}: {each}" for each in _of_strangers(rows)]
     folds = dict(_folds(rows))
     verdict.wrong += [f"{name}: {each}" for each in (*_states(rows, folds), *_claims(rows, folds))]
     verdict.lost += [f"{name}: {each}" for each in _evidence(rows, folds)]
@@ -59,6 +61,17 @@ def _left_over(rows: Rows) -> Iterator[str]:
         yield f"deadline of {each['kind']} {each['stream']} is parked: {each['reason']}"
     for each in rows.overdue:
         yield f"{each['kind']} {each['id']} was due at {each['deadline']}, and nothing happened"
+
+
+def _of_strangers(rows: Rows) -> Iterator[str]:
+    """Only one tenant is at work; ids do not tell, because those of a reaction are the same wherever it lands."""
+    for table in ("events", "states", "claims", "commands", "inbox", "side_rows"):
+        found = {_tenant(each) for each in getattr(rows, table)} - {TENANT}
+        yield from (f"{table} of {tenant}, who has asked for nothing" for tenant in sorted(found))
+
+
+def _tenant(row: Any) -> str:
+    return str(row.tenant if isinstance(row, StoredEvent) else row["tenant"])
 
 
 def _side_rows(rows: Rows) -> Iterator[str]:

@@ -47,7 +47,7 @@ async def _history(world: World) -> None:
     for site in world.sites.values():
         site.start()
     keeper = asyncio.create_task(keep_running(world))
-    for story in STORIES * 3:
+    for story in [*STORIES] * 3:
         await story(clients)
     for site in world.sites.values():
         site.database.tables.ahead += AFTER_TWO_MONTHS
@@ -109,6 +109,17 @@ def test_what_was_measured_was_altered(books: Books) -> None:
     altered = ({**first, "body": first["body"] + " "}, *others)
     lost = verdict_on(replace(books["sla"], side_rows=altered)).lost
     assert any("are not those that it vouches for" in each for each in lost)
+
+
+# --- tenants ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_reaction_in_the_books_of_another_tenant(books: Books) -> None:
+    moved = tuple({**row, "tenant": "rival"} for row in books["risk"].commands if row["origin"] == "news")
+    assert moved
+    own = tuple(row for row in books["risk"].commands if row["origin"] != "news")
+    doctored = replace(books["risk"], commands=own + moved)
+    assert "risk: commands of rival, who has asked for nothing" in verdict_on(doctored).phantom
 
 
 # --- deadlines --------------------------------------------------------------------------------------------------------

@@ -96,10 +96,10 @@ def checker(monkeypatch: pytest.MonkeyPatch) -> MagicMock:
     """That of a ring without a stack; it is content."""
     monkeypatch.setattr("rounds.Arena", lambda *_, **__: MagicMock())
     monkeypatch.setattr("rounds.fight", lambda _arena, _checker, _kind, _chance, came: setattr(came, "hit", True))
-    mocked = MagicMock(return_value=MagicMock())
-    mocked.return_value.check.return_value = Verdict()
-    monkeypatch.setattr("rounds.Checker", mocked)
-    return mocked.return_value
+    content = MagicMock()
+    content.check.return_value = Verdict()
+    monkeypatch.setattr("rounds.Checker", lambda _: content)
+    return content
 
 
 def test_everything_is_looked_at_again_where_more_than_one_round_was_fought(checker: MagicMock) -> None:
