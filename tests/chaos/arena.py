@@ -3,11 +3,12 @@
 import asyncio
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from random import Random
 from threading import Event, Thread
 from typing import Any, Self, TypeVar
 
@@ -55,6 +56,8 @@ class Arena:
         self.needs = needs or Needs()
         self.seed = seed
         self.forgiven = Forgiven()
+        self.turns: dict[str, int] = {}
+        """Whose turn is next, by what befalls one after the other."""
         self.release = ""
         """PYTHONPATH of the later release that all services run by now: what it wrote, only its code understands."""
         self.reworded: set[str] = set()
@@ -84,6 +87,11 @@ class Arena:
     def service(self, name: str) -> Service:
         """The first process of a service: start, stop, kill; changes to `environment` count from its next start."""
         return self.stack.services[name]
+
+    def next_of(self, names: Sequence[str], what: str, chance: Random) -> Service:
+        """One service after the other, so that it befalls each of them; only who is the first is left to chance."""
+        turn = self.turns[what] = self.turns.get(what, chance.randrange(len(names)) - 1) + 1
+        return self.service(names[turn % len(names)])
 
     def services(self, name: str | None = None) -> list[Service]:
         """Every process that is to serve now: of one service, or of all."""

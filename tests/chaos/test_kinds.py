@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
+from arena import Arena
 from faults import processes
 from kinds import FAULTS, Kind, Needs, all_kinds
 from rounds import Ring, Round, Sum, batches
@@ -129,11 +130,24 @@ def test_the_way_back_of_a_killed_service_is_part_of_the_recovery(name: str, mon
     (struck,) = [each for each in all_kinds() if each.name == name]
     arena = MagicMock()
     service, child = arena.service.return_value, arena.service.return_value.child
+    arena.next_of.return_value = service
     child.running, child.exit_code = False, 0 if name == "terminated" else -SIGKILL
     struck.strike(arena, Random(1))
     assert child.start.called
     assert not service.start.called, "it waits until the service is ready, and nobody measures that"
     assert not service.wait.called
+
+
+# --- whom it befalls --------------------------------------------------------------------------------------------------
+
+
+def test_each_service_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    arena = Arena()
+    monkeypatch.setattr(arena, "service", lambda name: name)
+    names = ("audit", "sla", "risk", "improvement")
+    for what in ("W1", "W2"):
+        struck = [str(arena.next_of(names, what, Random(f"1 {what} {number}"))) for number in range(8)]
+        assert {*struck[:4]} == {*struck[4:]} == {*names}
 
 
 # --- what is run ------------------------------------------------------------------------------------------------------

@@ -53,7 +53,7 @@ WINDOWS = {
 def kill_at_window(window: str, arena: Arena, chance: Random) -> None:
     """A service is started anew so that it kills itself there, at a passing of its own choice."""
     early = window == "W9-waiting"
-    service = arena.service(chance.choice(HEAR_LONG_STREAMS if early else SERVICES))
+    service = arena.next_of(HEAR_LONG_STREAMS if early else SERVICES, window, chance)
     hit = chance.randint(1, WINDOWS[window][1])
     service.kill()
     disorder = shuffling(arena, service.name, chance) if early else nullcontext()
@@ -102,7 +102,7 @@ def _at_work(arena: Arena, service: str, window: str) -> bool:
 
 def kill_blindly(arena: Arena, chance: Random) -> None:
     """One service, at whatever it is doing."""
-    service = arena.service(chance.choice(SERVICES))
+    service = arena.next_of(SERVICES, "killed", chance)
     time.sleep(chance.uniform(0, 0.5))
     arena.load.until_busy(service.name)
     service.kill()
@@ -115,7 +115,7 @@ def kill_blindly(arena: Arena, chance: Random) -> None:
 
 def kill_again_and_again(arena: Arena, chance: Random) -> None:
     """One service, and twice more while it comes up."""
-    service = arena.service(chance.choice(SERVICES))
+    service = arena.next_of(SERVICES, "killed again", chance)
     arena.load.until_busy(service.name)
     service.kill()
     for _ in range(2):
@@ -155,7 +155,7 @@ def kill_two(arena: Arena, chance: Random) -> None:
 
 def terminate(arena: Arena, chance: Random) -> None:
     """One service is told to stop, and must end well and soon."""
-    service = arena.service(chance.choice(SERVICES))
+    service = arena.next_of(SERVICES, "terminated", chance)
     time.sleep(chance.uniform(0, 0.5))
     arena.load.until_busy(service.name)
     service.child.signal(SIGTERM)
