@@ -27,6 +27,7 @@ def check_books(rows: Rows, verdict: Verdict) -> None:
     verdict.wrong += [f"{name}: {each}" for each in (*_numbers(rows), *_left_over(rows), *_side_rows(rows))]
     _commands_and_events(rows, verdict)
     verdict.phantom += [f"{name}: {each}" for each in _of_strangers(rows)]
+    verdict.duplicated += [f"{name}: two have the number {each['number']}" for each in rows.numbered_twice]
     folds = dict(_folds(rows))
     verdict.wrong += [f"{name}: {each}" for each in (*_states(rows, folds), *_claims(rows, folds))]
     verdict.lost += [f"{name}: {each}" for each in _evidence(rows, folds)]

@@ -30,6 +30,9 @@ QUERIES = {
     "parked_deadlines": "SELECT * FROM parked_deadlines WHERE $1 >= 0",
     "side_rows": f"""SELECT * FROM side_rows WHERE position > $1 OR (tenant, kind, stream) IN ({TOUCHED})
         ORDER BY position, place""",
+    "numbered_twice": """SELECT kind, state->>'number' AS number FROM states
+        WHERE $1 >= 0 AND kind IN ('audit', 'finding', 'corrective-action', 'risk', 'sla') AND state->>'number' <> ''
+        GROUP BY tenant, kind, state->>'number' HAVING count(*) > 1""",
     # By the clock of the database, not by what the service says of itself.
     "overdue": """SELECT s.kind, s.id, s.deadline FROM states s, business_clock b
         WHERE $1 >= 0 AND s.deadline < clock_timestamp() + b.ahead - interval '10 seconds'""",
@@ -59,6 +62,7 @@ class Rows:
     dead_letters: tuple[Any, ...]
     parked_deadlines: tuple[Any, ...]
     side_rows: tuple[Any, ...]
+    numbered_twice: tuple[Any, ...]
     overdue: tuple[Any, ...]
     head: tuple[Any, ...]
     restores: tuple[Any, ...] = ()

@@ -27,7 +27,7 @@ from simulation.world import World
 
 Books = dict[str, Rows]
 AFTER_TWO_MONTHS = timedelta(days=60)
-EMPTY = ("inbox", "announced", "listeners", "waiting", "dead_letters", "parked_deadlines", "overdue")
+EMPTY = ("inbox", "announced", "listeners", "waiting", "dead_letters", "parked_deadlines", "overdue", "numbered_twice")
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +109,14 @@ def test_what_was_measured_was_altered(books: Books) -> None:
     altered = ({**first, "body": first["body"] + " "}, *others)
     lost = verdict_on(replace(books["sla"], side_rows=altered)).lost
     assert any("are not those that it vouches for" in each for each in lost)
+
+
+# --- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def test_two_objects_of_one_number(books: Books) -> None:
+    doctored = replace(books["audit"], numbered_twice=({"kind": "finding", "number": "F-7"},))
+    assert verdict_on(doctored).duplicated == ["audit: two have the number F-7"]
 
 
 # --- tenants ----------------------------------------------------------------------------------------------------------

@@ -221,6 +221,12 @@ WRONGS = {
         "wrong",
         "outages:",
     ),
+    "two findings have one number": Wrong(
+        "audit",
+        "UPDATE states SET state = jsonb_set(state, '{number}', '\"F-7\"') WHERE kind = 'finding'",
+        "duplicated",
+        "two have the number F-7",
+    ),
     "what was measured is gone": Wrong(
         "sla", "DELETE FROM side_rows WHERE position = (SELECT max(position) FROM side_rows)", "lost", "vouches for"
     ),
