@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 4
 STUBBORNNESS = 3
+SUBMISSIONS = "measurements"
 UNDONE = "/problems/unavailable"
 ASKED_ONCE_MORE = 60
 """Of those whose first answer came at once: their records are compared anyway, and asking costs most of a check."""
@@ -59,7 +60,7 @@ def _unasked(arena: "Arena", rows: Mapping[str, Rows]) -> Iterator[str]:
 def _differing_record(asked: Asked, records: Sequence[Any]) -> Iterator[str]:
     answer = asked.answer
     assert answer
-    results = answer.body.get("results", [answer.body])
+    results = _results(asked, answer.body)
     for said, record in zip(results, records, strict=False):
         if (said["id"], said["version"]) != (str(record["stream"]), record["version"]):
             yield f"{asked}: answered {said['id']} version {said['version']}, recorded as another"
@@ -106,8 +107,9 @@ def same_answers(asked: Asked, reworded: Collection[str] = ()) -> Verdict:
     if not last.is_success:
         verdict.lost.append(f"{asked}: asked again, it answers {last.status} {str(last.body)[:200]}")
     successes = [reply for reply in asked.replies if reply.is_success]
-    if any(_place(reply.body) != _place(first.body) for reply in successes):
-        verdict.duplicated.append(f"{asked}: asked again, it was done again: {_place(first.body)} {_place(last.body)}")
+    if any(_place(asked, reply.body) != _place(asked, first.body) for reply in successes):
+        places = f"{_place(asked, first.body)} {_place(asked, last.body)}"
+        verdict.duplicated.append(f"{asked}: asked again, it was done again: {places}")
     elif any(_said(reply, reworded) != _said(first, reworded) for reply in successes):
         verdict.wrong.append(f"{asked}: asked again, it answers something else")
     return verdict
@@ -118,15 +120,19 @@ def _said(reply: Reply, reworded: Collection[str]) -> Any:
     return reply.status, body, reply.position
 
 
-def _place(body: Any) -> Any:
-    results = body.get("results", [body]) if isinstance(body, dict) else []
-    return [(each.get("id"), each.get("version")) for each in results]
+def _place(asked: Asked, body: Any) -> Any:
+    return [(each.get("id"), each.get("version")) for each in _results(asked, body)] if isinstance(body, dict) else []
+
+
+def _results(asked: Asked, body: Any) -> Any:
+    """What a body of several commands came to, or the one object: an audit has results, too, of another kind."""
+    return body["results"] if asked.path == SUBMISSIONS and "results" in body else [body]
 
 
 def commands_of(asked: Asked) -> list[UUID]:
     """The command that a request becomes; or those of a submission, in the order of its results."""
     id = derived_id("http", TENANT, asked.person, f"POST /v1/{_template(asked.path)}", asked.key)
-    if asked.path != "measurements":
+    if asked.path != SUBMISSIONS:
         return [id]
     results = asked.answer.body["results"] if asked.acknowledged and asked.answer else []
     return [*(derived_id(id, each["order"]) for each in results), derived_id(id, "submission")]
