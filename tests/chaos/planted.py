@@ -128,8 +128,8 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.hunt:
         (planted,) = [each for each in PLANTED if each.name == asked.hunt]
-        results_alone()
-        print(json.dumps(vars(hunt(planted, asked.seed))), flush=True)
+        results = results_alone()
+        print(json.dumps(vars(hunt(planted, asked.seed))), file=results, flush=True)
         return 0
     return run(asked.words, short=asked.short, seed=asked.seed, jobs=asked.jobs)
 

@@ -2,9 +2,12 @@
 
 import os
 import sys
+from typing import TextIO
 
 
-def results_alone() -> None:
-    """From here on we print results; what our children print to standard output goes to standard error."""
-    sys.stdout = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), 1)
+def results_alone() -> TextIO:
+    """Where results go from here on; whatever else is printed, by us or by our children, goes to standard error."""
+    results = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    return results

@@ -54,8 +54,7 @@ def main() -> int:
     if not asked.exactly:
         _say(f"seed {asked.seed}, {len(kinds)} kinds, {sum(_hits(kind, asked) for kind in kinds)} rounds")
     started = time.monotonic()
-    if asked.json:
-        results_alone()
+    asked.results = results_alone() if asked.json else None
     sums = list(_all(kinds, asked))
     if not asked.exactly:
         _conclude(sums, asked, time.monotonic() - started)
@@ -171,9 +170,9 @@ def _tell(came: Round) -> None:
 
 
 def _tell_sum(found: dict[str, Any], asked: argparse.Namespace) -> None:
-    if asked.json:
-        sys.stdout.write(json.dumps(found) + "\n")  # at once: stacks side by side tell at the same time
-        sys.stdout.flush()
+    if asked.results:
+        asked.results.write(json.dumps(found) + "\n")  # at once: stacks side by side tell at the same time
+        asked.results.flush()
 
 
 def _conclude(sums: Sequence[dict[str, Any]], asked: argparse.Namespace, seconds: float) -> None:

@@ -178,9 +178,13 @@ def test_a_name_that_no_kind_has_is_refused() -> None:
     assert "--list shows them" in asked.stderr
 
 
-def test_what_children_print_is_not_among_the_results() -> None:
-    program = "import os, results; results.results_alone(); os.system('echo noise'); print('{}', flush=True)"
+def test_what_else_is_printed_is_not_among_the_results() -> None:
+    program = """import os, results
+out = results.results_alone()
+print("noise", flush=True)
+os.system("echo noise")
+out.write("{}")"""
     printed = subprocess.run(
         [sys.executable, "-c", program], cwd=RUN.parent, capture_output=True, text=True, check=True
     )
-    assert (printed.stdout, printed.stderr) == ("{}\n", "noise\n")
+    assert (printed.stdout, printed.stderr) == ("{}", "noise\nnoise\n")
