@@ -233,13 +233,16 @@ def _refused_for(asked: Asked) -> float:
 
 KINDS = [
     Kind(
-        name="rolling-restart", says="Each service is replaced by a process of the same code.", strike=restart_rolling
+        name="rolling-restart",
+        says="Each service is replaced by a process of the same code.",
+        strike=restart_rolling,
+        rounds=10,
     ),
     Kind(
         name="rolling-upgrade",
         says="Each service is replaced by one of the next release, old and new side by side; some come back.",
         strike=upgrade_rolling,
-        rounds=10,
+        rounds=5,
         needs=Needs(upgrades=True),
     ),
     Kind(

@@ -65,9 +65,25 @@ def _leads(service: Service) -> bool:
 
 TWO = Needs(replicas=2)
 KINDS = [
-    Kind(name="two-of-each", says="Two processes of each service serve side by side.", strike=both_serve, needs=TWO),
     Kind(
-        name="one-of-two-killed", says="One of two replicas is killed, rather the leader.", strike=kill_one, needs=TWO
+        name="two-of-each",
+        says="Two processes of each service serve side by side.",
+        strike=both_serve,
+        needs=TWO,
+        rounds=10,
     ),
-    Kind(name="one-of-two-frozen", says="One of two replicas sleeps, and wakes up late.", strike=freeze_one, needs=TWO),
+    Kind(
+        name="one-of-two-killed",
+        says="One of two replicas is killed, rather the leader.",
+        strike=kill_one,
+        needs=TWO,
+        rounds=10,
+    ),
+    Kind(
+        name="one-of-two-frozen",
+        says="One of two replicas sleeps, and wakes up late.",
+        strike=freeze_one,
+        needs=TWO,
+        rounds=10,
+    ),
 ]

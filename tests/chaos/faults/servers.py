@@ -242,9 +242,9 @@ KINDS = [
     ),
     Kind(name="nats-killed", says="NATS is killed; it is started again up to 2 s later.", strike=kill_nats),
     Kind(name="nats-restarted", says="NATS is stopped and started again.", strike=restart_nats),
-    Kind(name="nats-emptied", says="NATS is killed, and all that it held is gone.", strike=empty_nats, rounds=10),
-    Kind(name="stream-deleted", says="A service's JetStream stream is deleted.", strike=delete_a_stream, rounds=10),
-    Kind(name="durable-deleted", says="A consumer's durable is deleted.", strike=delete_a_durable, rounds=10),
+    Kind(name="nats-emptied", says="NATS is killed, and all that it held is gone.", strike=empty_nats, rounds=5),
+    Kind(name="stream-deleted", says="A service's JetStream stream is deleted.", strike=delete_a_stream, rounds=5),
+    Kind(name="durable-deleted", says="A consumer's durable is deleted.", strike=delete_a_durable, rounds=5),
     Kind(
         name="nats-sends-away", says="NATS sends everybody away and refuses them for up to 3 s.", strike=send_all_away
     ),
