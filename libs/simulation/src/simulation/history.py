@@ -73,11 +73,13 @@ async def _history(world: World, clients: Clients) -> list[str]:
         site.start()
     keepers = [asyncio.create_task(each(world)) for each in (keep_running, operate)]
     cast = [story for story in STORIES for _ in range(world.chance.choice((0, 1, 1, 2, 3)))]
-    stories = asyncio.gather(*(_after(world.chance.choice(STARTS), story, clients) for story in cast))
+    stories = asyncio.gather(
+        *(_after(world.chance.choice(STARTS), story, clients) for story in cast), return_exceptions=True
+    )
     await asyncio.gather(storm(world), asyncio.sleep(LASTS))
     heal(world)
-    await stories
-    found = await _come_to_rest(world)
+    found = [f"a story broke off: {each!r}" for each in await stories if each]
+    found += await _come_to_rest(world)
     for keeper in keepers:
         keeper.cancel()
     return found + complaints(world, clients)
