@@ -114,8 +114,12 @@ def _all(kinds: Sequence[Kind], asked: argparse.Namespace) -> Iterator[dict[str,
         yield from (found for part in parts for found in _here(part, asked))
         return
     with ThreadPoolExecutor(asked.jobs) as threads:
-        for found in threads.map(lambda part: list(_elsewhere(part, asked)), parts):
-            yield from found
+        try:
+            for found in threads.map(lambda part: list(_elsewhere(part, asked)), parts):
+                yield from found
+        except BaseException:  # told to end: no further part begins
+            threads.shutdown(cancel_futures=True)
+            raise
 
 
 def _here(kinds: Sequence[Kind], asked: argparse.Namespace) -> Iterator[dict[str, Any]]:

@@ -32,11 +32,11 @@ UNTOLD = """
 """
 
 WINDOWS = {
-    "W1": ("before-append", 15, "killed when a batch is decided, but not yet sent to the database"),
-    "W2": ("appended", 15, "killed when a batch is on disk, but nobody has been answered"),
-    "W3": ("relay-read", 8, "killed when the relay has read what is to be told"),
-    "W4": ("published", 6, "killed when announcements are sent, and none is acknowledged"),
-    "W5": ("puback", 8, "killed when announcements are acknowledged, and the checkpoint has not moved"),
+    "W1": ("before-append", 5, "killed when a batch is decided, but not yet sent to the database"),
+    "W2": ("appended", 5, "killed when a batch is on disk, but nobody has been answered"),
+    "W3": ("relay-read", 3, "killed when the relay has read what is to be told"),
+    "W4": ("published", 3, "killed when announcements are sent, and none is acknowledged"),
+    "W5": ("puback", 3, "killed when announcements are acknowledged, and the checkpoint has not moved"),
     "W6": ("received", 3, "killed when messages were received, and nothing is done"),
     "W7a": ("reacted", 3, "killed when reactions are on disk, and the inbox has not moved"),
     "W7b": ("inbox-moved", 3, "killed when the inbox has moved, and the messages are not acknowledged"),
