@@ -33,6 +33,8 @@ _ANSWERED = """        await failpoint("W1")
 _AT_ONCE = """        from events.store.port import Recorded
         for each in batch:
             a = each.append
+            if not hasattr(a, "stream"):
+                continue
             version = a.expected + len(a.events)
             done = Recorded(a.kind, a.stream, version, 0, a.status, a.fingerprint, a.origin, first=True)
             _settle(each, done)

@@ -148,11 +148,11 @@ async def test_it_is_not_ready_while_it_stops(house: Served) -> None:
 
 
 async def test_it_is_not_ready_on_an_older_schema(house: Served, database: str) -> None:
-    house.app.state.health.wanted_revision = "0006"
+    house.app.state.health.wanted_revision = "0007"
     answer = await house.http.get("/readyz")
     assert (answer.status_code, answer.json()["reasons"]) == (
         503,
-        ["the database is at revision 0005, this code needs 0006"],
+        ["the database is at revision 0006, this code needs 0007"],
     )
 
 
@@ -221,7 +221,7 @@ def test_a_secret_may_lie_in_a_file_and_is_never_shown(tmp_path: Path, monkeypat
 async def test_two_replicas_that_migrate_at_once_do_it_once(database: str, migrations: Path) -> None:
     await asyncio.gather(*(migrate(database, migrations) for _ in range(3)))
     engines = Database.at(database)
-    assert await revision_of(engines) == "0005"
+    assert await revision_of(engines) == "0006"
     await engines.close()
 
 

@@ -1,11 +1,15 @@
 """Changing things over HTTP: once per intention, on the version that was seen, or refused with a clear problem."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from chassis.testing import Person, Served
+from events.handling import Handler, Propose
+from events.store.port import OutcomeUnknown
 
 HALL = {"room": "Hall", "installed_on": "2026-02-01"}
 
@@ -216,6 +220,62 @@ async def test_of_several_commands_none_is_done_when_one_is_refused(ann: Person)
     answer = await ann.post("/v1/light-batches", {"rooms": ["Attic", "Hall"]})
     assert answer.status_code == 409
     assert len((await ann.get("/v1/lights")).json()["items"]) == 1
+
+
+async def test_of_several_commands_none_is_done_when_one_asks_for_what_another_object_holds(ann: Person) -> None:
+    """Who holds a claim is found out by the append, when the light in the hall was decided already."""
+    holder = (await ann.post("/v1/lights", {"room": "Cellar"})).json()["id"]
+    refused = await ann.post("/v1/light-batches", {"rooms": ["Hall", "Cellar"]}, key="k")
+    assert (refused.status_code, refused.json()["holder"]) == (409, holder)
+    assert [each["room"] for each in (await ann.get("/v1/lights")).json()["items"]] == ["Cellar"]
+    again = await ann.post("/v1/light-batches", {"rooms": ["Hall", "Cellar"]}, key="k")
+    assert again.status_code == 409
+
+
+async def test_racing_repetitions_of_many_have_one_effect_and_one_answer(ann: Person) -> None:
+    body = {"rooms": ["Hall", "Attic"]}
+    answers = await asyncio.gather(*(ann.post("/v1/light-batches", body, key="k") for _ in range(5)))
+    assert {each.status_code for each in answers} == {200}
+    assert all(each.json() == answers[0].json() for each in answers)
+    assert len((await ann.get("/v1/lights")).json()["items"]) == 2
+
+
+async def test_a_body_that_is_refused_because_its_twin_was_faster_is_told_what_the_twin_was_told(
+    ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gather, told = Handler.gather_facts, []
+
+    async def too_late(self: Handler, *about: Any) -> Mapping[Any, Any]:
+        if not told:
+            told.append(None)
+            told.append((await ann.post("/v1/light-batches", {"rooms": ["Hall", "Attic"]}, key="k")).json())
+            await ann.post("/v1/dimmer/brightness", {"percent": 5}, seen=0)
+        return await gather(self, *about)
+
+    monkeypatch.setattr(Handler, "gather_facts", too_late)
+    twin = await ann.post("/v1/light-batches", {"rooms": ["Hall", "Attic"]}, key="k")
+    assert (twin.status_code, twin.json()) == (200, told[1])
+
+
+async def test_what_an_older_release_has_done_by_half_is_finished_by_the_repetition(
+    ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def one_by_one(self: Handler, propose: Propose) -> None:
+        for each in [*await propose(await self.now())][:2]:
+            await self.handle(each)
+        raise OutcomeUnknown("killed")
+
+    with monkeypatch.context() as older:
+        older.setattr(Handler, "handle_together", one_by_one)
+        assert (await ann.post("/v1/light-batches", {"rooms": ["Hall", "Attic"]}, key="k")).status_code == 503
+    for _ in range(2):
+        again = await ann.post("/v1/light-batches", {"rooms": ["Hall", "Attic"]}, key="k")
+        assert [(each["order"], each["version"]) for each in again.json()["results"]] == [("Hall", 1), ("Attic", 1)]
+
+
+async def test_what_is_said_twice_in_one_body_is_done_once(ann: Person) -> None:
+    answer = await ann.post("/v1/light-batches", {"rooms": ["Hall", "Hall"]})
+    assert (answer.status_code, [each["order"] for each in answer.json()["results"]]) == (200, ["Hall"])
 
 
 async def test_a_longer_list_than_one_request_may_hold_is_413(ann: Person) -> None:

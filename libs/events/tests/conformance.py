@@ -9,7 +9,17 @@ import pytest
 from making import PAST, a_row, an_append, an_event
 
 from events.kernel import Unacceptable
-from events.store.port import Append, ClaimHeld, Recorded, RowDiffers, ShapeBehind, Store, VersionMoved
+from events.store.port import (
+    AllRecorded,
+    Append,
+    ClaimHeld,
+    Recorded,
+    RowDiffers,
+    ShapeBehind,
+    Store,
+    Together,
+    VersionMoved,
+)
 
 
 async def one(store: Store, append: Append) -> object:
@@ -179,17 +189,64 @@ class StoreConformance:
         assert await one(store, an_append(rows=[a_row(body="61")])) == RowDiffers("weight", "scale", "w-1")
         await won(store, an_append(tenant="elsewhere", rows=[a_row(body="61")]))
 
-    async def test_a_row_that_will_be_refused_can_be_foreseen(self, store: Store) -> None:
-        await won(store, an_append(rows=[a_row()]))
-        assert await store.differing("meridian", [a_row("w-2"), a_row(body="61")]) == RowDiffers(
-            "weight", "scale", "w-1"
-        )
-        for tenant, rows in (
-            ("meridian", [a_row(), a_row("w-2")]),
-            ("meridian", []),
-            ("elsewhere", [a_row(body="61")]),
+    # --- all or none
+
+    async def test_what_belongs_together_is_appended_in_its_place_and_order(self, store: Store) -> None:
+        two = Together((an_append(events=2), an_append(events=0, kind="pot"), an_append()))
+        before, both, after = await store.append([an_append(), two, an_append()])
+        assert isinstance(both, AllRecorded)
+        assert all(each.first for each in both.each)
+        assert [(each.kind, each.version, each.position) for each in both.each] == [
+            ("jar", 2, 3),
+            ("pot", 0, 3),
+            ("jar", 1, 4),
+        ]
+        assert [each.position for each in (before, after) if isinstance(each, Recorded)] == [1, 5]
+        loaded = await store.load("meridian", "jar", uuid4(), two.appends[2].command)
+        assert loaded.recorded == replace(both.each[2], first=False)
+
+    async def test_of_what_belongs_together_nothing_is_appended_when_one_is_refused(self, store: Store) -> None:
+        old, known = an_append(shape=2, claims=["label:jam"], rows=[a_row()]), an_append()
+        await store.append([old, known])
+        for refused, why in (
+            (an_append(expected=3), VersionMoved()),
+            (an_append(old.stream, expected=1), ShapeBehind()),
+            (an_append(claims=["label:jam"]), ClaimHeld("label:jam", "jar", old.stream)),
+            (an_append(rows=[a_row(body="61")]), RowDiffers("weight", "scale", "w-1")),
+            (known, VersionMoved()),
         ):
-            assert await store.differing(tenant, rows) is None
+            done = an_append(claims=["label:new"], rows=[a_row("w-2")])
+            for appends in ((done, refused), (refused, done)):
+                answers = await store.append([Together(appends)])
+                assert answers == [why]
+                assert (await store.load("meridian", "jar", done.stream, done.command)).version == 0
+                assert (await store.load("meridian", "jar", done.stream, done.command)).recorded is None
+                assert await store.holder("meridian", "label:new") is None
+                assert await store.rows("meridian", "jar", done.stream, "weight") == []
+        assert (await won(store, an_append())).position == 3
+
+    async def test_what_has_moved_comes_before_what_is_refused(self, store: Store) -> None:
+        known, held = an_append(), an_append(claims=["label:jam"])
+        await store.append([known, held])
+        refused = an_append(claims=["label:jam"])
+        for moved in (known, an_append(known.stream)):
+            assert await store.append([Together((refused, moved))]) == [VersionMoved()]
+
+    async def test_those_that_belong_together_are_in_each_others_way(self, store: Store) -> None:
+        first = an_append(claims=["label:jam"], rows=[a_row()])
+        claims, differs = an_append(claims=["label:jam"]), an_append(rows=[a_row(body="61")])
+        refusals = [ClaimHeld("label:jam", "jar", first.stream), RowDiffers("weight", "scale", "w-1")]
+        for other, why in zip((claims, differs), refusals, strict=True):
+            assert await store.append([Together((first, other))]) == [why]
+        assert isinstance(await one(store, first), Recorded)
+
+    async def test_what_is_undone_leaves_its_neighbours_alone(self, store: Store) -> None:
+        stream = uuid4()
+        undone = Together((an_append(stream, expected=1), an_append(expected=9)))
+        answers = await store.append([an_append(stream), undone, an_append(stream, expected=1)])
+        assert [getattr(each, "position", None) for each in answers] == [1, None, 2]
+        kept = await store.stream("meridian", "jar", stream)
+        assert [(event.version, event.position) for event in kept] == [(1, 1), (2, 2)]
 
     # --- what is kept
 

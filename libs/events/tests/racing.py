@@ -7,7 +7,7 @@ from toy_jar import jars
 
 from events.handling import Handler
 from events.store.database import Database
-from events.store.port import Answer, Append
+from events.store.port import Answer, Append, Together
 from events.store.postgres import PostgresStore
 from events.store.writer import Writer
 
@@ -20,9 +20,9 @@ class Raced(PostgresStore):
     def __init__(self, db: Database, faster: Callable[[], Awaitable[object]]) -> None:
         super().__init__(db)
         self.faster = faster
-        self.tried: list[Append] = []
+        self.tried: list[Append | Together] = []
 
-    async def append(self, batch: Sequence[Append]) -> list[Answer]:
+    async def append(self, batch: Sequence[Append | Together]) -> list[Answer]:
         self.tried += batch
         await self.faster()
         return await super().append(batch)

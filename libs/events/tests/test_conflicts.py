@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import pytest
@@ -11,8 +12,8 @@ from processes import client, lines
 from racing import raced
 from toy_jar import Label, Nothing, Put, Weigh, jars
 
-from events.handling import ATTEMPTS, Handler, Held, KeyReused, Stale
-from events.kernel import Refused
+from events.handling import ATTEMPTS, MOST_ROWS, Handler, Held, Instruction, KeyReused, Propose, Stale
+from events.kernel import Refused, Unacceptable
 from events.store.database import Database
 from events.store.port import Origin, Recorded, Unavailable
 from events.store.postgres import PostgresStore
@@ -266,3 +267,74 @@ async def test_all_at_once_in_one_process_queue_behind_each_other_and_never_conf
     assert len(store.tried) == 20
     assert all(isinstance(answer, Recorded) for answer in answers)
     await writer.stop()
+
+
+# --- commands that belong together
+
+
+async def test_of_commands_that_belong_together_none_is_done_when_one_is_refused_at_the_last_moment(
+    db: Database, elsewhere: Handler
+) -> None:
+    """Both may be done when they are decided; when they are appended, somebody else has filled the second jar."""
+    empty, full = uuid4(), uuid4()
+    handler, _, writer = await raced(db, lambda: elsewhere.handle(ask(Put(things=10), full)))
+    orders = [ask(Put(things=1), empty), ask(Put(things=1, limit=10), full)]
+    with pytest.raises(Refused, match="full"):
+        await handler.handle_together(proposing(orders))
+    assert (await elsewhere.read(jars, "meridian", empty)).version == 0
+    assert [await elsewhere.outcome("meridian", each.id) for each in orders] == [None, None]
+    await writer.stop()
+
+
+async def test_commands_that_belong_together_are_decided_again_together(db: Database, elsewhere: Handler) -> None:
+    one, other, rivals = uuid4(), uuid4(), iter([Put(things=1)] * 4)
+
+    async def faster() -> None:
+        if rival := next(rivals, None):
+            await elsewhere.handle(ask(rival, other))
+
+    handler, store, writer = await raced(db, faster)
+    await handler.handle_together(proposing([ask(Put(things=10), one), ask(Put(things=10), other)]))
+    assert [(await elsewhere.read(jars, "meridian", jar)).version for jar in (one, other)] == [1, 5]
+    ats = {json.loads(append.metadata)["at"] for each in store.tried for append in each.appends}
+    assert (len(store.tried), len(ats)) == (ATTEMPTS, 1)
+    await writer.stop()
+
+
+async def test_twins_of_commands_that_belong_together_are_carried_out_once(
+    handler: Handler, elsewhere: Handler
+) -> None:
+    orders = [ask(Put(things=1), uuid4()), ask(Put(things=1), uuid4())]
+
+    async def until_done(_: datetime) -> list[Instruction]:
+        done = [await handler.outcome("meridian", each.id) for each in orders]
+        return [] if all(done) else orders
+
+    await asyncio.gather(*(each.handle_together(until_done) for each in [handler, elsewhere] * 5))
+    assert [(await handler.read(jars, "meridian", each.stream)).version for each in orders] == [1, 1]
+
+
+async def test_those_who_need_the_same_streams_in_another_order_do_not_wait_for_ever(handler: Handler) -> None:
+    one, other = uuid4(), uuid4()
+    await asyncio.gather(
+        *(
+            handler.handle_together(proposing([ask(Put(things=1), a), ask(Put(things=1), b)]))
+            for a, b in [(one, other), (other, one)] * 4
+        )
+    )
+    assert [(await handler.read(jars, "meridian", jar)).version for jar in (one, other)] == [8, 8]
+
+
+async def test_more_rows_than_can_be_appended_at_once_are_turned_away(handler: Handler) -> None:
+    weights = tuple((f"w-{n}", 1) for n in range(MOST_ROWS // 2 + 1))
+    orders = [ask(Weigh(source="scale", weights=weights, limit=10**6), uuid4()) for _ in range(2)]
+    with pytest.raises(Unacceptable, match="send it in parts"):
+        await handler.handle_together(proposing(orders))
+    await handler.handle_together(proposing(orders[:1]))
+
+
+def proposing(orders: list[Instruction]) -> Propose:
+    async def same(_: datetime) -> list[Instruction]:
+        return orders
+
+    return same

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from events.kernel import Row
-from events.store.port import Append, DueStream, NewEvent, Origin
+from events.store.port import Append, DueStream, NewEvent, Origin, Together
 
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
 FUTURE = datetime(2199, 1, 1, tzinfo=UTC)
@@ -99,6 +99,15 @@ class Commands(History):
         *others, heard = append
         self._append([(*others, [*heard, self.database.tables.events[0].id])])
 
+    @rule(
+        before=st.lists(appends, max_size=1),
+        set=st.lists(appends, min_size=1, max_size=3),
+        after=st.lists(appends, max_size=1),
+    )
+    def append_together(self, before: list[Any], set: list[Any], after: list[Any]) -> None:
+        alone, together, others = ([self._command(*each) for each in part] for part in (before, set, after))
+        self.same(lambda world: world.store.append([*alone, Together(tuple(together)), *others]))
+
     def _append(self, batch: list[Any]) -> None:
         made = [self._command(*each) for each in batch]
         self.same(lambda world: world.store.append(made))
@@ -159,10 +168,6 @@ class Commands(History):
                 yield await world.store.holder(tenant, key)
 
         self.same(lambda world: listed(all_of_them(world)))
-
-    @rule(tenant=tenants, rows=st.lists(evidence, max_size=3))
-    def look_ahead(self, **what: Any) -> None:
-        self.same(lambda world: world.store.differing(**what))
 
     @rule(stream=st.sampled_from(STREAMS), version=st.integers(0, 4), position=st.integers(0, 12))
     def look_back(self, stream: UUID, version: int, position: int) -> None:

@@ -21,10 +21,10 @@ from events.bus.relay import Relay
 from events.handling import Handler, Instruction
 from events.kernel import Refused
 from events.store.bus_port import Early, Listener
-from events.store.port import Answer, Append, Loaded, Recorded
+from events.store.port import AllRecorded, Answer, Append, Loaded, Recorded, Together
 from events.store.writer import Writer
-from simulation import store, storm
-from simulation.appending import append_all
+from simulation import appending, storm
+from simulation.appending import append_one
 from simulation.broker import SimulatedBroker
 from simulation.clients import Clients
 from simulation.database import Tables
@@ -40,11 +40,16 @@ def acknowledged_before_it_is_appended(plant: Plant) -> None:
     """A command is answered as soon as it is in the queue."""
     append = Writer.append
 
-    async def hasty(self: Writer, waiting: Append) -> Answer:
-        asyncio.get_running_loop().create_task(append(self, waiting)).add_done_callback(lambda task: task.exception())
+    def answered(waiting: Append) -> Recorded:
         version = waiting.expected + len(waiting.events)
         where = (waiting.kind, waiting.stream, version, 0, waiting.status, waiting.fingerprint, waiting.origin)
         return Recorded(*where, first=True)
+
+    async def hasty(self: Writer, waiting: Append | Together) -> Answer:
+        asyncio.get_running_loop().create_task(append(self, waiting)).add_done_callback(lambda task: task.exception())
+        if isinstance(waiting, Together):
+            return AllRecorded(tuple(answered(each) for each in waiting.appends))
+        return answered(waiting)
 
     plant.setattr(Writer, "append", hasty)
 
@@ -165,27 +170,26 @@ def what_is_not_understood_is_passed_over(plant: Plant) -> None:
 def a_stale_state_is_written_over(plant: Plant) -> None:
     """The version that was read is not compared with the one that is there."""
 
-    def blind(tables: Tables, batch: Sequence[Append], now: datetime) -> list[Answer]:
-        found = [tables.states.get((each.tenant, each.kind, each.stream)) for each in batch]
-        seen = [replace(each, expected=row.version if row else 0) for each, row in zip(batch, found, strict=True)]
-        return append_all(tables, seen, now)
+    def blind(tables: Tables, append: Append, at: datetime) -> Answer:
+        found = tables.states.get((append.tenant, append.kind, append.stream))
+        return append_one(tables, replace(append, expected=found.version if found else 0), at)
 
-    plant.setattr(store, "append_all", blind)
+    plant.setattr(appending, "append_one", blind)
     plant.setattr(storm, "BLOWS", (storm.second, storm.roll))  # in one process they queue
 
 
 def side_rows_are_not_kept(plant: Plant) -> None:
-    def careless(tables: Tables, batch: Sequence[Append], now: datetime) -> list[Answer]:
-        return append_all(tables, [replace(each, rows=()) for each in batch], now)
+    def careless(tables: Tables, append: Append, at: datetime) -> Answer:
+        return append_one(tables, replace(append, rows=()), at)
 
-    plant.setattr(store, "append_all", careless)
+    plant.setattr(appending, "append_one", careless)
 
 
 def claims_are_not_checked(plant: Plant) -> None:
-    def generous(tables: Tables, batch: Sequence[Append], now: datetime) -> list[Answer]:
-        return append_all(tables, [replace(each, claims=()) for each in batch], now)
+    def generous(tables: Tables, append: Append, at: datetime) -> Answer:
+        return append_one(tables, replace(append, claims=()), at)
 
-    plant.setattr(store, "append_all", generous)
+    plant.setattr(appending, "append_one", generous)
 
 
 def earlier_outcomes_are_not_looked_up(plant: Plant) -> None:

@@ -62,7 +62,10 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True)
 class FanOut:
-    """One POST whose body becomes several commands: all are decided once before the first is appended."""
+    """One POST whose body becomes several commands: all are appended, or none.
+
+    Each is for a stream of its own, and is decided on what was there before all of them.
+    """
 
     path: str
     body: type[Any]

@@ -1,4 +1,4 @@
-"""A submission: one body that becomes several commands, remembered under its own key before the first is appended.
+"""A submission: one body that becomes several commands, appended together with it or not at all.
 
 The same key with another body is refused, although the other body may have led to other streams; and a repetition is
 answered from what the commands came to, although the body would lead elsewhere, or be refused, by now.
@@ -7,13 +7,14 @@ answered from what the commands came to, although the body would lead elsewhere,
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC
+from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from chassis.routes import FanOut, Order
 from events.handling import Handler, Instruction
-from events.kernel import Actor, Aggregate, Given, derived_id, event, value
+from events.kernel import Actor, Aggregate, Given, Refused, derived_id, event, value
 from events.store.port import Origin, OutcomeUnknown, Recorded, Unavailable
 
 
@@ -82,30 +83,42 @@ class Submitted:
 
 
 async def carry_out(handler: Handler, fan_out: FanOut, submitted: Submitted) -> Mapping[str, Recorded]:
-    """What became of each order: all are decided before the first is appended, and a repetition finishes the rest."""
-    await handler.rehearse(submitted.submission())
-    if answered := await _answered(handler, submitted):
-        return answered
-    facts = await handler.gather_facts(submitted.tenant, fan_out.needs(submitted.body, submitted.tenant))
-    now = (await handler.now()).astimezone(UTC)
-    given = Given(
-        tenant=submitted.tenant, stream=submitted.id, command=submitted.id, at=now, by=submitted.by, facts=facts
-    )
-    orders = fan_out.orders(submitted.body, given)
-    for order in orders:
-        await handler.rehearse(submitted.instruction(order))
-    await handler.handle(submitted.submission(tuple(order.key for order in orders)))
+    """What became of each order. All are carried out or none, and a repetition is told what the first was told."""
+    try:
+        await handler.handle_together(partial(_to_do, handler, fan_out, submitted))
+    except Refused:
+        # Its twin may have been carried out in the meantime; the first answer wins over every refusal.
+        if not _complete(await _done(handler, submitted)):
+            raise
     with never_undone():
-        return {order.key: await handler.handle(submitted.instruction(order)) for order in orders}
+        return {key: done for key, done in (await _done(handler, submitted) or {}).items() if done}
 
 
-async def _answered(handler: Handler, submitted: Submitted) -> Mapping[str, Recorded] | None:
-    """The first answer, when every order of this submission was carried out already."""
+async def _to_do(handler: Handler, fan_out: FanOut, submitted: Submitted, at: datetime) -> Sequence[Instruction]:
+    """All orders and their submission; or what an older release has left, which made them one by one; or nothing."""
+    done = await _done(handler, submitted)
+    if _complete(done):
+        return []
+    facts = await handler.gather_facts(submitted.tenant, fan_out.needs(submitted.body, submitted.tenant))
+    given = Given(
+        tenant=submitted.tenant, stream=submitted.id, command=submitted.id, at=at, by=submitted.by, facts=facts
+    )
+    orders = {order.key: submitted.instruction(order) for order in fan_out.orders(submitted.body, given)}
+    if done is None:
+        return [submitted.submission(tuple(orders)), *orders.values()]
+    return [order for key, order in orders.items() if key in done and not done[key]]
+
+
+async def _done(handler: Handler, submitted: Submitted) -> Mapping[str, Recorded | None] | None:
+    """What each order came to so far; None where nothing was submitted yet."""
+    if not await handler.known(submitted.submission()):
+        return None
     made = await handler.read(submissions, submitted.tenant, submitted.id)
-    keys = made.state.orders
-    outcomes = [await handler.outcome(submitted.tenant, derived_id(submitted.id, key)) for key in keys]
-    recorded = {key: each for key, each in zip(keys, outcomes, strict=True) if each}
-    return recorded if made.version and len(recorded) == len(keys) else None
+    return {key: await handler.outcome(submitted.tenant, derived_id(submitted.id, key)) for key in made.state.orders}
+
+
+def _complete(done: Mapping[str, Recorded | None] | None) -> bool:
+    return done is not None and all(done.values())
 
 
 @contextmanager

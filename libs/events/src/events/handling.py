@@ -1,8 +1,8 @@
 """Handling a command: load, decide, append; on a version conflict decide again with the same id, time and ids."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
@@ -16,8 +16,10 @@ from events.decisions import metadata_of as metadata_of
 from events.facts import gather
 from events.folding import NEWER, WrittenByNewer
 from events.folding import refold as refold
-from events.kernel import Actor, Aggregate, Due, Found, Given, Refused, derived_id
+from events.kernel import Actor, Aggregate, Due, Found, Given, Refused, Unacceptable, derived_id
 from events.store.port import (
+    AllRecorded,
+    Answer,
     Append,
     ClaimHeld,
     DueStream,
@@ -28,6 +30,7 @@ from events.store.port import (
     RowDiffers,
     ShapeBehind,
     Store,
+    Together,
     Unavailable,
     VersionMoved,
 )
@@ -36,6 +39,12 @@ from events.store.writer import Writer
 ATTEMPTS = 5
 HOLDERS = 5
 """How many holders of a claim a reaction follows before it gives up for now."""
+MOST_ROWS = 10_000
+"""Side rows of commands that belong together: they must be appended well within `statement_timeout`."""
+CROWDED = "too many others change this object at the moment"
+
+Propose = Callable[[datetime], Awaitable[Sequence[Instruction]]]
+"""What is still to be done, at this business time."""
 
 
 class Stale(Refused):
@@ -89,11 +98,29 @@ class Handler:
 
     async def handle(self, instruction: Instruction) -> Recorded:
         """What the command came to, now or earlier. Raises Refused, Unavailable or OutcomeUnknown."""
-        try:
-            async with asyncio.timeout(self._patience):
-                return await self._handle(instruction)
-        except TimeoutError:
-            raise OutcomeUnknown("the database did not answer in time") from None
+        async with self._in_time():
+            return await self._handle(instruction)
+
+    async def handle_together(self, propose: Propose) -> None:
+        """Carry out all that is proposed, or nothing; where somebody is faster, it is proposed and decided anew.
+
+        The commands are for different streams, and each is decided on what was there before all of them. Raises as
+        `handle` does.
+        """
+        async with self._in_time():
+            at = await self.now()
+            for conflicts in range(1, ATTEMPTS + 1):
+                instructions = await propose(at)
+                if not instructions:
+                    return
+                match await self._append_together(instructions, at):
+                    case AllRecorded():
+                        return
+                    case VersionMoved():
+                        await self._step_aside(conflicts)
+                    case refusal:
+                        raise _why_not(refusal)
+        raise Unavailable(CROWDED)
 
     async def _handle(self, instruction: Instruction) -> Recorded:
         at: datetime | None = None
@@ -120,10 +147,26 @@ class Handler:
                     holders += 1
                 case VersionMoved() if instruction.origin is not Origin.DEADLINE:
                     conflicts += 1
-                    await asyncio.sleep(self._chance.uniform(0, 0.01 * 2**conflicts))
+                    await self._step_aside(conflicts)
                 case _:
                     raise _why_not(answer)
-        raise Unavailable("too many others change this object at the moment")
+        raise Unavailable(CROWDED)
+
+    async def _append_together(self, instructions: Sequence[Instruction], at: datetime) -> Answer:
+        async with self._turns(instructions):
+            appends = []
+            for instruction in instructions:
+                loaded = await self._load(instruction)
+                if loaded.recorded:
+                    return VersionMoved()  # its twin was faster
+                appends.append(await self._decide(instruction, loaded, at))
+            together = Together(tuple(appends))
+            if len(together.rows) > MOST_ROWS:
+                raise Unacceptable(f"this comes to more than {MOST_ROWS} rows: send it in parts")
+            return await self._writer.append(together)
+
+    async def _step_aside(self, conflicts: int) -> None:
+        await asyncio.sleep(self._chance.uniform(0, 0.01 * 2**conflicts))
 
     async def due(self, due: DueStream) -> None:
         """Tell a stream that its deadline has come. Raises DeadlineStuck where that would loop."""
@@ -147,15 +190,10 @@ class Handler:
         """What a command came to, if it was carried out."""
         return (await self._store.load(tenant, "", command, command)).recorded
 
-    async def rehearse(self, instruction: Instruction) -> None:
-        """Decide without appending: raises what `handle` would; a command that is known already passes."""
-        loaded = await self._load(instruction)
-        if loaded.recorded:
-            _same_request(instruction, loaded.recorded)
-            return
-        decided = await self._decided(instruction, loaded, loaded.now.astimezone(UTC))
-        if isinstance(decided, Append) and (differs := await self._store.differing(decided.tenant, decided.rows)):
-            raise _why_not(differs)
+    async def known(self, instruction: Instruction) -> Recorded | None:
+        """As `outcome`; raises KeyReused where it is of another request."""
+        recorded = await self.outcome(instruction.tenant, instruction.id)
+        return recorded and _same_request(instruction, recorded)
 
     async def read(
         self,
@@ -191,8 +229,8 @@ class Handler:
         return facts
 
     async def now(self) -> datetime:
-        """Business time."""
-        return await self._store.now()
+        """Business time, in UTC."""
+        return (await self._store.now()).astimezone(UTC)
 
     async def state_of(self, aggregate: Aggregate[Any, Any, Any], tenant: str, id: UUID, loaded: Loaded) -> Any:
         """The state in a row; a row of an older shape is folded again, one of a newer shape is not ours to read."""
@@ -246,6 +284,25 @@ class Handler:
         return append
 
     @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._patience):
+                yield
+        except TimeoutError:
+            raise OutcomeUnknown("the database did not answer in time") from None
+
+    @asynccontextmanager
+    async def _turns(self, instructions: Sequence[Instruction]) -> AsyncIterator[None]:
+        """Every queue at once, always in the same order: nobody waits for somebody who waits for them."""
+        streams = {(each.aggregate.kind, each.stream): each for each in instructions}
+        if len(streams) < len(instructions):
+            raise TypeError("two commands for one stream cannot be decided together")
+        async with AsyncExitStack() as turns:
+            for stream in sorted(streams):
+                await turns.enter_async_context(self._turn(streams[stream]))
+            yield
+
+    @asynccontextmanager
     async def _turn(self, instruction: Instruction) -> AsyncIterator[None]:
         """Commands for one stream queue behind each other, so that in one process they do not conflict."""
         key = (instruction.tenant, instruction.aggregate.kind, instruction.stream)
@@ -275,7 +332,7 @@ def _by_state(aggregates: Iterable[Aggregate[Any, Any, Any]]) -> dict[type[Any],
     return found
 
 
-def _why_not(answer: VersionMoved | ShapeBehind | ClaimHeld | RowDiffers) -> Exception:
+def _why_not(answer: Answer) -> Exception:
     match answer:
         case VersionMoved():
             return Unavailable("somebody was faster")
@@ -290,6 +347,8 @@ def _why_not(answer: VersionMoved | ShapeBehind | ClaimHeld | RowDiffers) -> Exc
                 "send a correction under a new id that names it."
             )
             return Refused(detail, rule="S-04", sample=answer.id)
+        case Recorded() | AllRecorded():
+            raise AssertionError(answer)
 
 
 def _same_request(instruction: Instruction, recorded: Recorded) -> Recorded:

@@ -1,12 +1,13 @@
-"""What `append.sql` does, in memory: the same checks in the same order, and the same traces."""
+"""What `append.sql` and `core_0004.sql` do, in memory: the same checks in the same order, and the same traces."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, replace
 from datetime import UTC, datetime
-from itertools import accumulate
+from itertools import accumulate, groupby
 
 from events.kernel import Row
 from events.store.port import (
+    AllRecorded,
     Answer,
     Append,
     ClaimHeld,
@@ -14,6 +15,7 @@ from events.store.port import (
     RowDiffers,
     ShapeBehind,
     StoredEvent,
+    Together,
     Unstorable,
     VersionMoved,
 )
@@ -24,30 +26,41 @@ LARGEST_STATUS = 32767
 NO_STATE = State(0, 0, 0, "", None)
 
 
-def append_all(tables: Tables, batch: Sequence[Append], now: datetime) -> list[Answer]:
+def append_all(tables: Tables, batch: Sequence[Append | Together], clock: Callable[[], datetime]) -> list[Answer]:
     """Append a batch to these tables. Raises Unstorable half-way: whoever called must undo it as a whole."""
     refuse_unkeepable(*(astuple(each) for each in batch))
-    at = max(now, tables.recorded_at)
+    answers: list[Answer] = []
+    for alone, run in groupby(batch, lambda each: isinstance(each, Append)):
+        for part in [list(run)] if alone else [[one] for one in run]:
+            answers += _append_part(tables, part, max(clock(), tables.recorded_at))
+    return answers
+
+
+def _append_part(tables: Tables, part: Sequence[Append | Together], at: datetime) -> list[Answer]:
     before = tables.position
-    answers = [_append(tables, each, at) for each in batch]
+    answers = [
+        append_together(tables, each, at) if isinstance(each, Together) else append_one(tables, each, at)
+        for each in part
+    ]
     if tables.position > before:
         tables.recorded_at = at
     return answers
 
 
-def differing(tables: Tables, tenant: str, rows: Sequence[Row]) -> RowDiffers | None:
-    """The first of these rows that is there, in whatever stream, with another content."""
-    bodies: dict[tuple[str, str, str], set[str]] = {}
-    for (owner, _, _, table, source, id), kept in tables.side_rows.items() if rows else ():
-        if owner == tenant:
-            bodies.setdefault((table, source, id), set()).add(kept.body)
-    for row in rows:
-        if bodies.get((row.table, row.source, row.id), set()) - {row.body}:
-            return RowDiffers(row.table, row.source, row.id)
-    return None
+def append_together(tables: Tables, together: Together, at: datetime) -> Answer:
+    """All of them, or none."""
+    before = tables.copy()
+    answers = [append_one(tables, each, at) for each in together.appends]
+    recorded = tuple(each for each in answers if isinstance(each, Recorded) and each.first)
+    if len(recorded) == len(answers):
+        return AllRecorded(recorded)
+    tables.become(before)
+    lost = [VersionMoved() if isinstance(each, Recorded) else each for each in answers if each not in recorded]
+    return VersionMoved() if VersionMoved() in lost else lost[0]
 
 
-def _append(tables: Tables, append: Append, at: datetime) -> Answer:
+def append_one(tables: Tables, append: Append, at: datetime) -> Answer:
+    """One command, as if it stood alone."""
     known = tables.commands.get((append.tenant, append.command))
     if known:
         return known
@@ -70,7 +83,19 @@ def _refusal(tables: Tables, append: Append, state: State) -> Answer | None:
         holder = tables.claims.get((append.tenant, key))
         if holder and holder != (append.kind, append.stream):
             return ClaimHeld(key, *holder)
-    return differing(tables, append.tenant, append.rows)
+    return _differing(tables, append.tenant, append.rows)
+
+
+def _differing(tables: Tables, tenant: str, rows: Sequence[Row]) -> RowDiffers | None:
+    """The first of these rows that is there, in whatever stream, with another content."""
+    bodies: dict[tuple[str, str, str], set[str]] = {}
+    for (owner, _, _, table, source, id), kept in tables.side_rows.items() if rows else ():
+        if owner == tenant:
+            bodies.setdefault((table, source, id), set()).add(kept.body)
+    for row in rows:
+        if bodies.get((row.table, row.source, row.id), set()) - {row.body}:
+            return RowDiffers(row.table, row.source, row.id)
+    return None
 
 
 def _take(tables: Tables, append: Append, state: State, at: datetime) -> None:

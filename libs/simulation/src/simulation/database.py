@@ -142,6 +142,10 @@ class Tables:
         """The same rows in tables of their own."""
         return Tables(**{each.name: copy(getattr(self, each.name)) for each in fields(self)})
 
+    def become(self, other: "Tables") -> None:
+        """Have the rows of another, which has them no longer to itself."""
+        vars(self).update(vars(other))
+
 
 class Database:
     """The simulated server and what it keeps."""

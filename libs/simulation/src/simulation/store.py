@@ -11,12 +11,12 @@ from events.store.port import (
     DueStream,
     Loaded,
     OutcomeUnknown,
-    RowDiffers,
     StateRow,
     StoredEvent,
+    Together,
     Unavailable,
 )
-from simulation.appending import NO_STATE, append_all, differing
+from simulation.appending import NO_STATE, append_all
 from simulation.database import Connection, ParkedDeadline, State, StreamKey, statement
 from simulation.jsonb import top_level
 
@@ -42,10 +42,10 @@ class SimulatedStore(Connection):
         return Loaded(found.version, found.shape, row.state if row else None, self._business_time(), recorded)
 
     @statement
-    def append(self, batch: Sequence[Append]) -> list[Answer]:
+    def append(self, batch: Sequence[Append | Together]) -> list[Answer]:
         """All of a batch, or nothing."""
         tables = self._tables.copy()
-        answers = append_all(tables, batch, self._database.now())
+        answers = append_all(tables, batch, self._database.now)
         self._database.tables = tables
         return answers
 
@@ -87,11 +87,6 @@ class SimulatedStore(Connection):
             if (*owner, name) == (tenant, kind, stream, table)
         )
         return [Row(table=table, source=source, id=id, body=body) for _, _, source, id, body in found]
-
-    @statement
-    def differing(self, tenant: str, rows: Sequence[Row]) -> RowDiffers | None:
-        """As `append` will find it, if nobody is faster."""
-        return differing(self._tables, tenant, rows)
 
     @statement
     def next_number(self, tenant: str, series: str, first: int) -> int:

@@ -53,6 +53,18 @@ class Append:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """Decided commands, each for a stream of its own, of which all are appended or none."""
+
+    appends: tuple[Append, ...]
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """Those of all of them."""
+        return [row for append in self.appends for row in append.rows]
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """The command stands on disk: what it came to, now or when its id was used first."""
 
@@ -68,8 +80,17 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
+class AllRecorded:
+    """All commands that belong together stand on disk, and none of them did before."""
+
+    each: tuple[Recorded, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class VersionMoved:
-    """Somebody else appended to the stream in between: load and decide again."""
+    """Somebody else appended to the stream in between, or carried out one of those that belong together: load and
+    decide again.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +116,7 @@ class RowDiffers:
     id: str
 
 
-Answer = Recorded | VersionMoved | ShapeBehind | ClaimHeld | RowDiffers
+Answer = Recorded | AllRecorded | VersionMoved | ShapeBehind | ClaimHeld | RowDiffers
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +194,13 @@ class Store(Protocol):
     async def load(self, tenant: str, kind: str, stream: UUID, command: UUID | None) -> Loaded:
         """State row and earlier outcome in one round trip."""
 
-    async def append(self, batch: Sequence[Append]) -> list[Answer]:
-        """All of a batch in one transaction and one flush, each with its own answer, in the order of the batch."""
+    async def append(self, batch: Sequence[Append | Together]) -> list[Answer]:
+        """All of a batch in one transaction and one flush, each with its own answer, in the order of the batch.
+
+        Of commands that belong together none is appended unless all are; the answer is then why the first could not
+        be, where nothing has moved that would let them be decided otherwise. What stands alone side by side is recorded
+        at one instant, as is what belongs together.
+        """
 
     async def stream(
         self, tenant: str, kind: str, stream: UUID, *, version: int | None = None, position: int | None = None
@@ -189,9 +215,6 @@ class Store(Protocol):
 
     async def rows(self, tenant: str, kind: str, stream: UUID, table: str) -> list[Row]:
         """The side rows of a stream, in the order of their arrival."""
-
-    async def differing(self, tenant: str, rows: Sequence[Row]) -> RowDiffers | None:
-        """One of these side rows that is there, in whatever stream, with another content."""
 
     async def next_number(self, tenant: str, series: str, first: int) -> int:
         """The next of a series; taken for good, whether used or not."""

@@ -1,8 +1,9 @@
 """The store on PostgreSQL: every read is one statement on the primary, the one write is the function `append`."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from events.kernel import Row, Unacceptable
 from events.store import tables as t
 from events.store.database import Database
 from events.store.port import (
+    AllRecorded,
     Answer,
     Append,
     ClaimHeld,
@@ -27,6 +29,7 @@ from events.store.port import (
     ShapeBehind,
     StateRow,
     StoredEvent,
+    Together,
     Unavailable,
     Unstorable,
     VersionMoved,
@@ -98,14 +101,6 @@ NUMBER = text("""
     ON CONFLICT (tenant, series) DO UPDATE SET last = n.last + 1 RETURNING last
 """)
 
-DIFFERING = text("""
-    SELECT s.name, s.source, s.id
-    FROM jsonb_to_recordset(CAST(CAST(:rows AS text) AS jsonb)) AS r(name text, source text, id text, body text)
-    CROSS JOIN LATERAL (
-        SELECT * FROM side_rows o WHERE o.tenant = :tenant AND o.name = r.name AND o.source = r.source AND o.id = r.id
-            AND o.body <> r.body LIMIT 1) s LIMIT 1
-""")
-
 
 _STATE_TEXT: ColumnElement[str] = literal_column("state::text").label("state_text")
 
@@ -123,10 +118,10 @@ class PostgresStore:
         (row,) = await self._ask(self._db.reads, LOAD, parameters)
         return Loaded(row["version"] or 0, row["shape"] or 0, row["state"], row["now"], _recorded(row))
 
-    async def append(self, batch: Sequence[Append]) -> list[Answer]:
-        """One call of the function `append`: one transaction, one flush."""
-        statement = text("SELECT a::text AS answer FROM append(CAST(CAST(:batch AS text) AS jsonb)) AS a")
-        parameters = {"batch": json.dumps([_as_json(each) for each in batch], ensure_ascii=False)}
+    async def append(self, batch: Sequence[Append | Together]) -> list[Answer]:
+        """One call of the function `append_parts`: one transaction, one flush."""
+        statement = text("SELECT a::text AS answer FROM append_parts(CAST(CAST(:parts AS text) AS jsonb)) AS a")
+        parameters = {"parts": json.dumps([*_parts(batch)], ensure_ascii=False)}
         rows = await self._ask(self._db.appends, statement, parameters)
         return [_answer(json.loads(row["answer"])) for row in rows]
 
@@ -169,14 +164,6 @@ class PostgresStore:
         )
         found = await self._ask(self._db.reads, query)
         return [Row(table=table, source=row["source"], id=row["id"], body=row["body"]) for row in found]
-
-    async def differing(self, tenant: str, rows: Sequence[Row]) -> RowDiffers | None:
-        """As `append` will find it, if nobody is faster."""
-        if not rows:
-            return None
-        parameters = {"tenant": tenant, "rows": json.dumps(_rows_as_json(rows), ensure_ascii=False)}
-        found = await self._ask(self._db.reads, DIFFERING, parameters)
-        return RowDiffers(found[0]["name"], found[0]["source"], found[0]["id"]) if found else None
 
     async def next_number(self, tenant: str, series: str, first: int) -> int:
         """Count a series on."""
@@ -274,6 +261,15 @@ def _recorded(row: RowMapping) -> Recorded | None:
     )
 
 
+def _parts(batch: Sequence[Append | Together]) -> Iterator[dict[str, Any]]:
+    """The batch in runs of commands that stand alone, and sets that belong together."""
+    for kind, run in groupby(batch, type):
+        if kind is Append:
+            yield {"each": [_as_json(each) for each in run if isinstance(each, Append)]}
+        else:
+            yield from ({"all": [_as_json(each) for each in one.appends]} for one in run if isinstance(one, Together))
+
+
 def _as_json(append: Append) -> dict[str, Any]:
     return {
         "tenant": append.tenant,
@@ -289,7 +285,7 @@ def _as_json(append: Append) -> dict[str, Any]:
         "state": append.state,
         "deadline": append.deadline.isoformat() if append.deadline else None,
         "claims": list(append.claims),
-        "rows": _rows_as_json(append.rows),
+        "rows": [{"name": row.table, "source": row.source, "id": row.id, "body": row.body} for row in append.rows],
         "events": [
             {
                 "id": str(event.id),
@@ -305,10 +301,6 @@ def _as_json(append: Append) -> dict[str, Any]:
     }
 
 
-def _rows_as_json(rows: Sequence[Row]) -> list[dict[str, str]]:
-    return [{"name": row.table, "source": row.source, "id": row.id, "body": row.body} for row in rows]
-
-
 def _answer(said: Mapping[str, Any]) -> Answer:
     match said["is"]:
         case "recorded":
@@ -322,6 +314,8 @@ def _answer(said: Mapping[str, Any]) -> Answer:
                 origin=Origin(said["origin"]),
                 first=said["first"],
             )
+        case "all":
+            return AllRecorded(tuple(each for each in map(_answer, said["each"]) if isinstance(each, Recorded)))
         case "version":
             return VersionMoved()
         case "shape":

@@ -29,12 +29,18 @@ def upgrade_core_to_0003(connection: Connection) -> None:
     _run(connection, "core_0003.sql")
 
 
+def upgrade_core_to_0004(connection: Connection) -> None:
+    """Version 0004: commands that belong together."""
+    _run(connection, "core_0004.sql")
+
+
 def create_latest(connection: Connection) -> None:
     """All of it on an empty database, for tests and benchmarks."""
     create_core(connection)
     upgrade_core_to_0002(connection)
     connection.exec_driver_sql("CREATE INDEX {} ON {}".format(*SHAPES_INDEX))
     upgrade_core_to_0003(connection)
+    upgrade_core_to_0004(connection)
 
 
 def _run(connection: Connection, *scripts: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from events.failpoints import failpoint
-from events.store.port import Answer, Append, OutcomeUnknown, Store, Unavailable, Unstorable
+from events.store.port import Answer, Append, OutcomeUnknown, Store, Together, Unavailable, Unstorable
 
 log = structlog.get_logger(__name__)
 
@@ -23,13 +23,17 @@ ROWS_AT_ONCE = 4000
 
 @dataclass
 class Waiting:
-    """A command in the queue, and the one who waits for its answer."""
+    """A command in the queue, or several that belong together, and the one who waits for the answer."""
 
-    append: Append
+    append: Append | Together
     until: float
     answer: "asyncio.Future[Answer]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     sent: bool = False
     """Once sent, only an answer can say that it was not done."""
+
+    @property
+    def commands(self) -> int:
+        return len(self.append.appends) if isinstance(self.append, Together) else 1
 
 
 class Writer:
@@ -71,7 +75,7 @@ class Writer:
         """How many commands wait."""
         return len(self._queue)
 
-    async def append(self, append: Append) -> Answer:
+    async def append(self, append: Append | Together) -> Answer:
         """The answer of the store. Raises Unavailable (not done) or OutcomeUnknown (may be done)."""
         if self.stopped or not self.alive:
             raise Unavailable("this process is shutting down")
@@ -102,9 +106,10 @@ class Writer:
 
     def _gather(self) -> list[Waiting]:
         batch: list[Waiting] = []
-        rows = 0
-        while self._queue and len(batch) < self._batch and rows < ROWS_AT_ONCE:
+        commands = rows = 0
+        while self._queue and commands < self._batch and rows < ROWS_AT_ONCE:
             batch.append(self._queue.popleft())
+            commands += batch[-1].commands
             rows += len(batch[-1].append.rows)
         return batch
 
