@@ -20,22 +20,23 @@ async def test_what_was_done_but_cannot_be_shown_has_an_unknown_outcome(
     assert (await ann.post("/v1/lights", {"room": "Hall"}, key="k1")).status_code == 201
 
 
-async def test_of_several_commands_some_done_is_an_unknown_outcome_and_a_repetition_does_the_rest(
+async def test_a_body_that_was_done_and_cannot_be_answered_now_is_an_unknown_outcome(
     house: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ann, writer = house("p-ann", "electrician"), house.app.state.process.writer
-    append, done = writer.append, 0
-
-    async def twice(asked: Any) -> Any:
-        nonlocal done
-        done += 1
-        return await (append(asked) if done <= 2 else _fail())
+    ann, process = house("p-ann", "electrician"), house.app.state.process
+    append = process.writer.append
 
     with monkeypatch.context() as patched:
-        patched.setattr(writer, "append", twice)
+
+        async def and_then_nothing(asked: Any) -> Any:
+            answer = await append(asked)
+            patched.setattr(process.store, "load", _fail)
+            return answer
+
+        patched.setattr(process.writer, "append", and_then_nothing)
         answer = await ann.post("/v1/light-batches", {"rooms": ["Hall", "Attic"]}, key="k1")
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/outcome-unknown")
-    assert len((await ann.get("/v1/lights")).json()["items"]) == 1
+    assert len((await ann.get("/v1/lights")).json()["items"]) == 2
     assert (await ann.post("/v1/light-batches", {"rooms": ["Hall", "Attic"]}, key="k1")).status_code == 200
     assert len((await ann.get("/v1/lights")).json()["items"]) == 2
 
