@@ -157,13 +157,12 @@ async def test_a_migration_that_is_stopped_in_the_middle_gives_up_its_tables_and
     """A machine that hangs, or is cut off, says nothing: the server would keep its locks for hours."""
     await migrate(database, migrations)
     folder = further(EVENTS_FORM)
-    process = await migrating_apart(database, folder, "W10:sleep:1")
+    process = await migrating_apart(database, folder, "W10:stop:1")
     locked = "SELECT count(*) FROM pg_locks WHERE relation = 'events'::regclass AND mode = 'AccessExclusiveLock'"
     try:
         async with asyncio.timeout(30), connected(database) as sql:
             while not await sql.fetchval(locked):  # noqa: ASYNC110 - another session makes it true
                 await asyncio.sleep(0.05)
-            process.send_signal(signal.SIGSTOP)
             await sql.fetchval("SELECT count(*) FROM events")
             await migrate(database, folder)
             assert await sql.fetchval(REVISION) == head_of(folder)

@@ -1,6 +1,6 @@
-"""Places in the real code where a test may kill or break the process on purpose.
+"""Places in the real code where a test may kill, stop or break the process on purpose.
 
-`CLOSELOOP_FAILPOINT=<window>:<action>:<hit>` (action kill9 or raise; hit: on which passing, from 1) is refused
+`CLOSELOOP_FAILPOINT=<window>:<action>:<hit>` (action kill9, stop or raise; hit: on which passing, from 1) is refused
 unless `CLOSELOOP_ENV=test`. The windows are named in docs/architecture.md; `W9` is each of `W9-lease`, `W9-waiting` and
 `W9-refold`.
 """
@@ -9,6 +9,9 @@ import os
 import signal
 from dataclasses import dataclass
 from functools import cache
+
+SIGNALS = {"kill9": signal.SIGKILL, "stop": signal.SIGSTOP}
+"""That the process sends to itself; stopped, it hangs until somebody sends SIGCONT."""
 
 
 class FailpointHit(Exception):
@@ -34,8 +37,8 @@ def armed() -> Failpoint | None:
     if os.environ.get("CLOSELOOP_ENV") != "test":
         raise SystemExit("CLOSELOOP_FAILPOINT is for tests only: set CLOSELOOP_ENV=test, or unset it.")
     window, action, hit = setting.split(":")
-    if action not in ("kill9", "raise"):
-        raise SystemExit(f"CLOSELOOP_FAILPOINT: {action} is neither kill9 nor raise.")
+    if action not in (*SIGNALS, "raise"):
+        raise SystemExit(f"CLOSELOOP_FAILPOINT: {action} is neither kill9, nor stop, nor raise.")
     return Failpoint(window, action, int(hit))
 
 
@@ -47,6 +50,6 @@ async def failpoint(window: str) -> None:
     point.passed += 1
     if point.passed != point.hit:
         return
-    if point.action == "kill9":
-        os.kill(os.getpid(), signal.SIGKILL)
-    raise FailpointHit(window)
+    if point.action not in SIGNALS:
+        raise FailpointHit(window)
+    os.kill(os.getpid(), SIGNALS[point.action])
