@@ -133,6 +133,11 @@ def test_an_ineffective_action_leaves_a_new_assessment_at_the_same_level_and_ask
     assert outcome.state.review_due
 
 
+def test_news_of_a_risk_that_was_lost_change_nothing() -> None:
+    """An older database was restored, and an action goes on for a risk of which only others know by now."""
+    assert names(given().when(heard(Trigger.ACTION_INEFFECTIVE, "CA-101: cycle 2"))) == []
+
+
 def test_a_major_finding_waits_until_a_person_reviews_or_assesses() -> None:
     history = played(R017, ASSESS_12, ACCEPT, heard(Trigger.MAJOR_FINDING))
     waiting = given(*history).state

@@ -71,7 +71,7 @@ def _decided(risk: Risk, command: Command, given: Given) -> Sequence[Event]:  # 
         case Reopen():
             return _reopen(present(risk), command, given)
         case Reconsider():
-            return reconsider(present(risk), command, given)
+            return reconsider(risk, command, given)
         case Due():
             return sorted([*expire(risk, given), *fall_due(risk, given)], key=lambda happened: happened.at)
 

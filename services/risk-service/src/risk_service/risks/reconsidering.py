@@ -3,6 +3,7 @@
 A breach re-assesses by itself, by the rule of the criteria. So does a corrective action that proved ineffective: its
 level stays (the outage that proved it is judged by the breach rule), but whoever accepted the risk counted on the
 action; and a person must look again. Everything else waits for a person. Any order of news has the same outcome.
+What is closed hears nothing, nor does what is not there: others may know a risk that our log has lost.
 """
 
 from collections.abc import Sequence
@@ -15,13 +16,13 @@ from risk_service.criteria.aggregate import CRITERIA
 from risk_service.risks.assessing import residual_of
 from risk_service.risks.commands import Reconsider
 from risk_service.risks.events import Assessed, Event, Reviewed, TriggerHeard
-from risk_service.risks.state import Occurrence, Risk, evolve
+from risk_service.risks.state import Occurrence, Risk, Status, evolve
 from risk_service.risks.values import Kind, Rating
 from risk_service.words import TOP, Trigger
 
 
 def reconsider(risk: Risk, news: Reconsider, given: Given) -> Sequence[Event]:
-    if risk.closed or news.cause in risk.heard:
+    if risk.status in (Status.ABSENT, Status.CLOSED) or news.cause in risk.heard:
         return []
     heard = TriggerHeard(
         trigger=news.trigger,
