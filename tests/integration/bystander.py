@@ -57,7 +57,8 @@ class Bystander:
 
         async def publish(js: JetStreamContext) -> None:
             for each in messages:
-                ack = await js.publish(each.subject, each.data, headers={**each.headers, MESSAGE_ID: str(uuid4())})
+                said = {name: text for name, text in each.headers.items() if not name.startswith("Nats-")}
+                ack = await js.publish(each.subject, each.data, headers={**said, MESSAGE_ID: str(uuid4())})
                 assert not ack.duplicate
 
         self._with(publish)

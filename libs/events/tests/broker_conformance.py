@@ -83,7 +83,7 @@ class BrokerConformance:
     async def test_a_message_id_is_kept_once_and_acknowledged_each_time(self, broker: Broker) -> None:
         await broker.make_stream(TOY)
         twice = message("first", id="the same")
-        assert await broker.publish(TOY.name, [twice, replace(twice, body=b"second")], SOON) == [Fate.ACKED] * 2
+        assert await broker.publish(TOY.name, [twice, replace(twice, body=b"second")], SOON) == [Fate.ACKED, Fate.KNOWN]
         info = await broker.stream(TOY.name)
         assert info
         assert info.last_sequence == 1
@@ -118,6 +118,26 @@ class BrokerConformance:
         await broker.make_stream(replace(TOY, max_bytes=1 << 24))
         fates = await broker.publish(TOY.name, [message(), message("x" * 1_100_000), message()], SOON)
         assert fates == [Fate.ACKED, Fate.TOO_LARGE, Fate.ACKED]
+
+    async def test_what_is_to_lie_behind_a_message_lies_there_or_nowhere(self, broker: Broker, rig: Rig) -> None:
+        """So what arrives late, from whomever, never gets between or behind what was sent since."""
+        await spoken(broker, "a")
+        late = [message("b"), message("c")]
+        now = [message("d"), message("e"), message("f")]
+        other = await rig.connect()
+        assert await broker.publish(TOY.name, now, SOON, behind=1) == [Fate.ACKED] * 3
+        assert await other.publish(TOY.name, late, SOON, behind=1) == [Fate.MOVED] * 2
+        assert await other.publish(TOY.name, late, SOON, behind=9) == [Fate.MOVED] * 2
+        kept = [await broker.message_at(TOY.name, n) for n in range(1, 6)]
+        assert [each and each.body for each in kept] == [b"a", b"d", b"e", b"f", None]
+
+    async def test_what_is_known_takes_no_place(self, broker: Broker) -> None:
+        await broker.make_stream(TOY)
+        twice = message("a")
+        assert await broker.publish(TOY.name, [twice], SOON, behind=0) == [Fate.ACKED]
+        assert await broker.publish(TOY.name, [twice, message("b")], SOON, behind=1) == [Fate.KNOWN, Fate.MOVED]
+        assert await broker.publish(TOY.name, [message("b")], SOON, behind=1) == [Fate.ACKED]
+        assert await broker.publish(TOY.name, [twice], SOON, behind=0) == [Fate.MOVED], "something came since"
 
     # --- durables -----------------------------------------------------------------------------------------------------
 
@@ -256,7 +276,7 @@ class BrokerConformance:
         await broker.publish(TOY.name, [sent], SOON)
         await rig.restart()
         await connected_again(broker, connections)
-        assert await broker.publish(TOY.name, [sent], SOON) == [Fate.ACKED]
+        assert await broker.publish(TOY.name, [sent], SOON) == [Fate.KNOWN]
         info = await broker.stream(TOY.name)
         assert info
         assert info.last_sequence == 1

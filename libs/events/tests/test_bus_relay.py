@@ -13,7 +13,7 @@ import pytest
 from bus_words import DEAF, QUICK, STREAM, TENANT, World, clean, until, until_complains, until_well
 
 from events import failpoints
-from events.bus.envelope import MESSAGE_ID, POSITION, VERSION
+from events.bus.envelope import BEHIND, MESSAGE_ID, POSITION, VERSION
 from events.bus.port import Fate
 from events.bus.relay import RelaySettings
 from events.failpoints import Failpoint
@@ -84,6 +84,7 @@ async def test_announcements_travel_as_cloud_events_and_their_bytes_are_those_st
         "closeloop-recorded-at": stored.recorded_at.isoformat(),
         "closeloop-correlation": "a%20story",
         "Nats-Expected-Stream": STREAM,
+        BEHIND: "1",
     }
     assert (first.headers[POSITION], first.headers[VERSION]) == ("1", "1")
 

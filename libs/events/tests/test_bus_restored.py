@@ -6,17 +6,18 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from subprocess import run
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from bus_past import Past, past, world
-from bus_words import DEAF, STREAM, TENANT, Ear, World, until, until_complains, until_well
+from bus_words import DEAF, QUICK, STREAM, TENANT, Ear, World, until, until_complains, until_well
 from nats.js.errors import NotFoundError
 from toy_jar import Put, jars
 
-from events.bus.envelope import MESSAGE_ID, POSITION, VERSION
+from events.bus.envelope import POSITION, VERSION, sent_again
 from events.bus.nats import NatsBroker
-from events.bus.port import BrokerTrouble
+from events.bus.port import BrokerTrouble, Fate
 from events.bus.relay import Halted
 from events.bus.restored import Restored
 from events.handling import Instruction
@@ -121,7 +122,7 @@ async def test_one_strange_announcement_among_later_ones_of_ours_is_noticed(worl
     await past.comes_back()
     async with world.jetstream() as js:
         for message in (await world.on_the_bus())[:2]:
-            headers = {**message.headers, MESSAGE_ID: str(uuid4())}
+            headers = sent_again(message.headers, str(uuid4()))
             await js.publish(message.subject, message.data, headers=headers)
     async with world.running(bus := world.bus(DEAF)):
         await until_complains(bus, "holds position 3 .*our log ends at 2")
@@ -182,11 +183,77 @@ async def test_the_log_of_another_installation_is_noticed_while_both_run(world: 
         await told(world, 1)
         async with world.jetstream() as js:
             (message,) = await world.on_the_bus()
-            headers = {**message.headers, MESSAGE_ID: "other", "ce-id": str(uuid4()), POSITION: "2"}
+            headers = sent_again(message.headers, "other") | {"ce-id": str(uuid4()), POSITION: "2"}
             await js.publish(message.subject, message.data, headers=headers)
             for _ in range(3):
                 await world.fill(uuid4())
         await until_complains(bus, "holds position 2 .*has another event there")
+
+
+async def test_a_strange_announcement_is_noticed_also_beside_ours_that_were_there(world: World) -> None:
+    """The relay had sent ours again, which changes nothing: one more message on the stream is not one of them."""
+    seldom = replace(QUICK, relay=replace(QUICK.relay, look=2.0))
+    async with world.running(world.bus(DEAF)):
+        for _ in range(2):
+            await world.fill(uuid4())
+        await told(world, 2)
+    await world.do("UPDATE relay SET position = 0")
+    async with world.running(bus := world.bus(DEAF, settings=seldom)):
+        await told(world, 2)
+        async with world.jetstream() as js:
+            await js.publish(*_strange(await world.on_the_bus(), 3))
+        await until_complains(bus, "holds position 3 .*our log ends at 2")
+
+
+async def test_what_a_process_of_the_lost_log_has_sent_finds_its_place_taken(
+    world: World, past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It arrives when the restored log has gone on, and would bear positions and numbers that others have heard."""
+    jar = uuid4()
+    async with world.running(world.bus(DEAF)):
+        await world.fill(uuid4())
+        await told(world, 1)
+    await past.is_kept()
+    late: list[tuple[Any, Any]] = []
+
+    async def delayed(*about: Any, **more: Any) -> Sequence[Fate]:
+        late.append((about, more | {"connection": None}))
+        return [Fate.UNKNOWN] * len(about[1])
+
+    async with world.running(old := world.bus(DEAF)):
+        monkeypatch.setattr(old._broker, "publish", delayed)
+        await _stubbornly(world, jar)
+        await until(lambda: _true(bool(late)))
+    await past.comes_back()
+    async with world.running(bus := world.bus(DEAF)):
+        await _stubbornly(world, jar)
+        await told(world, 2)
+        about, more = late[0]
+        assert await bus._broker.publish(*about, **more) == [Fate.MOVED]
+        await until_well(bus)
+    assert [position for position, _, _ in await bus_holds(world)] == [1, 2]
+
+
+async def test_what_arrives_after_the_decision_is_noticed_and_decided_again(world: World, past: Past) -> None:
+    async with world.running(world.bus(DEAF)):
+        await world.fill(uuid4())
+        await told(world, 1)
+        await past.is_kept()
+        await _stubbornly(world)
+        await told(world, 2)
+    await past.comes_back()
+    async with world.running(bus := world.bus(DEAF)):
+        for position in (2, 3):
+            await until_complains(bus, f"holds position {position} .*an older database was restored")
+            async with the_desk(world) as desk:
+                assert (await desk.accept()).lost == 1
+            await until_well(bus)
+            if position == 2:
+                async with world.jetstream() as js:
+                    await js.publish(*_strange(await world.on_the_bus(), 3))
+        await world.fill(jar := uuid4())
+        await told(world, 4)
+        assert (await bus_holds(world))[-1] == (4, jar, 1)
 
 
 async def test_a_newer_backup_needs_no_word(world: World, past: Past) -> None:
@@ -420,3 +487,10 @@ async def _stubbornly(world: World, jar: UUID | None = None, command: UUID | Non
             return await put(world, jar, command)
         await asyncio.sleep(0.1)
     raise AssertionError("it was never done")
+
+
+def _strange(messages: Sequence[Any], position: int) -> tuple[str, bytes, float, None, dict[str, str]]:
+    """What a process of a lost log, and of an earlier release, may still send: subject, body and headers."""
+    said = messages[-1]
+    new = {"ce-id": str(uuid4()), "ce-subject": str(uuid4()), POSITION: str(position)}
+    return said.subject, said.data, 2.0, None, sent_again(said.headers, str(uuid4())) | new

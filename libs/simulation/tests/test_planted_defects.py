@@ -102,8 +102,10 @@ def the_relay_trusts_its_checkpoint(plant: Plant) -> None:
 
     async def trusting(self: Relay, epoch: int, position: int) -> int:
         self._noted = await self._outgoing.noted()
-        if await self._broker.stream(self._spec.name) is None:
+        info = await self._broker.stream(self._spec.name)
+        if info is None:
             await self._broker.make_stream(self._spec)
+        self._last = info.last_sequence if info else 0
         return position
 
     async def same(self: Relay, *_: Any) -> bool:
@@ -233,12 +235,12 @@ def a_stream_that_went_back_is_published_to_before_it_is_compared(plant: Plant) 
     """A publish was about to begin when NATS came back with older data; what was missing then was never told again."""
     publish = SimulatedBroker.publish
 
-    async def anywhere(self: SimulatedBroker, *about: Any, connection: int | None = None) -> Sequence[Fate]:
+    async def anywhere(self: SimulatedBroker, *about: Any, **_where: Any) -> Sequence[Fate]:
         return await publish(self, *about)
 
-    async def slowly(self: Relay, messages: Sequence[Message]) -> Sequence[Fate]:
+    async def slowly(self: Relay, *about: Any) -> Sequence[Fate]:
         await asyncio.sleep(3.0)  # otherwise it takes a few hundred seeds
-        return await told(self, messages)
+        return await told(self, *about)
 
     told = Relay._publish
     plant.setattr(Relay, "_publish", slowly)

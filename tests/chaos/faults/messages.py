@@ -19,7 +19,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from reactions import sources_of
 
-from events.bus.envelope import MESSAGE_ID, stream_name
+from events.bus.envelope import MESSAGE_ID, sent_again, stream_name
 from events.bus.port import Message
 from stack.cluster import SERVICE_PORTS
 
@@ -67,7 +67,7 @@ async def _recent(js: JetStreamContext, service: str) -> Sequence[Message]:
 async def _publish(js: JetStreamContext, messages: Sequence[Message], ids: Ids) -> None:
     for start in range(0, len(messages), AT_ONCE):
         sent = (
-            js.publish(each.subject, each.body, headers={**each.headers, MESSAGE_ID: ids(each)})
+            js.publish(each.subject, each.body, headers=sent_again(each.headers, ids(each)))
             for each in messages[start : start + AT_ONCE]
         )
         await asyncio.gather(*sent)
@@ -87,7 +87,7 @@ async def _echo(client: Client, chance: Random, seconds: float) -> int:
     async def say(message: Msg, delay: float) -> None:
         await asyncio.sleep(delay)
         ours.add(id := f"echo-{uuid4()}")
-        await client.publish(message.subject, message.data, headers={**(message.headers or {}), MESSAGE_ID: id})
+        await client.publish(message.subject, message.data, headers=sent_again(message.headers or {}, id))
 
     async def repeat(message: Msg) -> None:
         nonlocal heard

@@ -97,16 +97,23 @@ class SimulatedBroker:
             self.connections += 1
 
     async def publish(
-        self, stream: str, messages: Sequence[Message], within: float, *, connection: int | None = None
+        self,
+        stream: str,
+        messages: Sequence[Message],
+        within: float,
+        *,
+        connection: int | None = None,
+        behind: int | None = None,
     ) -> Sequence[Fate]:
         self._require(connection)
         connection, starts = self.connections, self._server.starts
         fates: list[Fate] = []
-        for message in messages:
+        for number, message in enumerate(messages):
             await self._line.pause("publish")
             if not self.connected or self.connections != connection:
                 break
-            fate = self._line.send(partial(self._store, starts, stream, message))
+            place = None if behind is None else behind + number
+            fate = self._line.send(partial(self._store, starts, stream, message, place))
             fates.append(fate or Fate.UNKNOWN)
             if fate is None:
                 break
@@ -115,9 +122,9 @@ class SimulatedBroker:
         await self._line.pause("published")
         return [*fates, *[Fate.UNKNOWN] * (len(messages) - len(fates))]
 
-    def _store(self, starts: int, stream: str, message: Message) -> Fate:
+    def _store(self, starts: int, stream: str, message: Message, behind: int | None) -> Fate:
         """What was sent to a server does not reach the next one."""
-        return self._server.publish(stream, message) if self._server.starts == starts else Fate.UNKNOWN
+        return self._server.publish(stream, message, behind) if self._server.starts == starts else Fate.UNKNOWN
 
     async def stream(self, name: str) -> StreamInfo | None:
         def look() -> StreamInfo | None:

@@ -14,13 +14,15 @@ from events.bus.envelope import stream_name
 from simulation.clients import Clients
 from simulation.invariants import complaints
 from simulation.loop import SimulatedLoop, Stuck, TimeIsUp
-from simulation.mischief import Climate, Weather
+from simulation.mischief import DELAYS, Climate, Weather
 from simulation.stories import STORIES
 from simulation.storm import LASTS, heal, keep_running, operate, storm
-from simulation.world import Site, World
+from simulation.world import SETTINGS, Site, World
 
 STARTS = (0.0, 3.0, 3.0, 6.0, 9.0)
 """Of the stories; some begin at the same moment, because it is then that they get in each other's way."""
+AFTERMATH = max(DELAYS) + SETTINGS.relay.look
+"""Virtual seconds from healing until what was under way for longest has arrived, and was looked at."""
 REST_WITHIN = 120.0
 """Virtual seconds from healing until nothing is left to do."""
 
@@ -78,7 +80,8 @@ async def _history(world: World, clients: Clients) -> list[str]:
     )
     await asyncio.gather(storm(world), asyncio.sleep(LASTS))
     heal(world)
-    found = [f"a story broke off: {each!r}" for each in await stories if each]
+    told, _ = await asyncio.gather(stories, asyncio.sleep(AFTERMATH))
+    found = [f"a story broke off: {each!r}" for each in told if each]
     found += await _come_to_rest(world)
     for keeper in keepers:
         keeper.cancel()

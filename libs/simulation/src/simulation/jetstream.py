@@ -71,8 +71,8 @@ class Server:
             self._made += 1
             self.streams[spec.name] = Stream(spec, f"created {self._made}")
 
-    def publish(self, name: str, message: Message) -> Fate:
-        """Store one message, unless it is known."""
+    def publish(self, name: str, message: Message, behind: int | None = None) -> Fate:
+        """Store one message, unless it is known, or would not lie right behind that sequence."""
         stream, at = self.streams.get(name), now()
         if not self.up:
             return Fate.UNKNOWN
@@ -80,9 +80,11 @@ class Server:
             return Fate.TOO_LARGE
         if stream is None or not stream.takes(message.subject):
             return Fate.NO_STREAM
+        if behind not in (None, len(stream.messages)):
+            return Fate.MOVED
         id = message.headers.get(MESSAGE_ID, "")
         if id in stream.heard and at - stream.heard[id] < DUPLICATE_WINDOW:
-            return Fate.ACKED
+            return Fate.KNOWN
         if stream.spec.max_bytes > 0 and stream.bytes + _size(message) > stream.spec.max_bytes:
             return Fate.NO_ROOM
         if id:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote, unquote
@@ -23,6 +24,8 @@ PLAIN = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '%"'
 ONE_LINE = re.compile(r"[\x20-\x7e]{1,128}")
 
 MESSAGE_ID = "Nats-Msg-Id"
+BEHIND = "Nats-Expected-Last-Sequence"
+"""JetStream keeps what it was asked: the sequence right behind which the message was to lie."""
 POSITION = "closeloop-position"
 VERSION = "closeloop-public-version"
 CORRELATION = "closeloop-correlation"
@@ -52,6 +55,11 @@ class Heard:
 
     news: News
     correlation: str
+
+
+def sent_again(headers: Mapping[str, str], id: str) -> dict[str, str]:
+    """The headers of a message that is sent once more: as a new one, and wherever it may come to lie."""
+    return {name: said for name, said in headers.items() if name != BEHIND} | {MESSAGE_ID: id}
 
 
 def stream_name(service: str) -> str:

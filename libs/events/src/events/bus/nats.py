@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import count, repeat
 from typing import Any, TypeVar
 
 import nats
@@ -22,6 +23,7 @@ from nats.js.api import (
 )
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
+from events.bus.envelope import BEHIND
 from events.bus.port import (
     BrokerRefused,
     BrokerTrouble,
@@ -42,8 +44,18 @@ T = TypeVar("T")
 ANSWER_WITHIN = 3.0
 DUPLICATE_WINDOW = 120.0
 MAX_IN_FLIGHT = 1024
-FATES = {10077: Fate.NO_ROOM, 10047: Fate.NO_ROOM, 10023: Fate.NO_ROOM, 10054: Fate.TOO_LARGE, 10060: Fate.NO_STREAM}
-"""JetStream's own error codes: over the stream's or the server's limits, message too large, not the stream we meant."""
+FATES = {
+    10077: Fate.NO_ROOM,
+    10047: Fate.NO_ROOM,
+    10023: Fate.NO_ROOM,
+    10054: Fate.TOO_LARGE,
+    10060: Fate.NO_STREAM,
+    10071: Fate.MOVED,
+    10164: Fate.MOVED,
+}
+"""JetStream's own error codes: over the stream's or the server's limits, message too large, not the stream we meant,
+not behind the message we meant.
+"""
 OPTIONS: dict[str, Any] = {
     "max_reconnect_attempts": -1,  # by default the client gives up for good after two minutes
     "reconnect_time_wait": 0.5,
@@ -109,11 +121,21 @@ class NatsBroker:
         return self._connections
 
     async def publish(
-        self, stream: str, messages: Sequence[Message], within: float, *, connection: int | None = None
+        self,
+        stream: str,
+        messages: Sequence[Message],
+        within: float,
+        *,
+        connection: int | None = None,
+        behind: int | None = None,
     ) -> Sequence[Fate]:
         if not self.connected or connection not in (None, self._connections):
             raise BrokerTrouble("NATS is not connected, or anew")
-        sent = [asyncio.create_task(self._publish(stream, each, within)) for each in messages]
+        places = count(behind) if behind is not None else repeat(None)
+        sent = [
+            asyncio.create_task(self._publish(stream, each, within, place))
+            for each, place in zip(messages, places, strict=False)
+        ]
         try:
             if armed():
                 await asyncio.sleep(0)
@@ -248,21 +270,27 @@ class NatsBroker:
             raise BrokerTrouble("NATS is not connected")
         return self._client.jetstream(timeout=ANSWER_WITHIN)
 
-    async def _publish(self, stream: str, message: Message, within: float) -> Fate:
+    async def _publish(self, stream: str, message: Message, within: float, behind: int | None) -> Fate:
+        headers = dict(message.headers) | ({} if behind is None else {BEHIND: str(behind)})
         try:
-            await self._client.jetstream().publish(
-                message.subject, message.body, timeout=within, stream=stream, headers=dict(message.headers)
+            ack = await self._client.jetstream().publish(
+                message.subject, message.body, timeout=within, stream=stream, headers=headers
             )
         except NoStreamResponseError:
             return Fate.NO_STREAM
         except nats.errors.MaxPayloadError:
             return Fate.TOO_LARGE
         except APIError as error:
-            log.warning("publish_refused", subject=message.subject, error=error.description)
-            return FATES.get(error.err_code or 0, Fate.UNKNOWN)
+            fate = FATES.get(error.err_code or 0, Fate.UNKNOWN)
+            if fate is not Fate.MOVED:
+                log.warning("publish_refused", subject=message.subject, error=error.description)
+            return fate
         except (nats.errors.Error, OSError):
             return Fate.UNKNOWN
-        return Fate.ACKED
+        if not ack.duplicate:
+            return Fate.ACKED
+        # Servers before 2.12 know an id before they look where the message is to lie.
+        return Fate.KNOWN if behind is None or ack.seq <= behind else Fate.MOVED
 
     async def _asked(self, question: Awaitable[T]) -> T:
         """The answer; NotThere and what else was refused are answers, too."""

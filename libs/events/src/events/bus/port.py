@@ -27,11 +27,20 @@ class Fate(StrEnum):
     """What is known of a message that was sent."""
 
     ACKED = "acked"
+    KNOWN = "known"
+    """A message with its id is there already."""
+    MOVED = "moved"
+    """It was to lie behind a certain message, and by now another one lies there."""
     UNKNOWN = "unknown"
     """No answer in time. It may be there, or arrive later: send it again."""
     NO_STREAM = "no-stream"
     NO_ROOM = "no-room"
     TOO_LARGE = "too-large"
+
+    @property
+    def safe(self) -> bool:
+        """The broker has it."""
+        return self in (Fate.ACKED, Fate.KNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +132,18 @@ class Broker(Protocol):
         """How often a connection was made or lost: behind another number may stand another server, with other data."""
 
     async def publish(
-        self, stream: str, messages: Sequence[Message], within: float, *, connection: int | None = None
+        self,
+        stream: str,
+        messages: Sequence[Message],
+        within: float,
+        *,
+        connection: int | None = None,
+        behind: int | None = None,
     ) -> Sequence[Fate]:
         """Send all, pipelined and in order, and wait at most so long for the answer to each.
 
-        `connection`: only over this one (of `connections`), not over one that was made since.
+        `connection`: only over this one (of `connections`), not over one that was made since. `behind`: only where the
+        first comes to lie right behind this sequence and each behind the one before it, however late they arrive.
         """
 
     async def stream(self, name: str) -> StreamInfo | None:

@@ -7,14 +7,15 @@ first, so that a log which is older than what others have heard says nothing.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import inf
 from random import Random, SystemRandom
 
 import structlog
 
-from events.bus.envelope import MESSAGE_ID, stream_name, stream_subject, to_message
+from events.bus.envelope import sent_again, stream_name, stream_subject, to_message
 from events.bus.port import Broker, BrokerTrouble, Fate, Message, StreamInfo, StreamSpec
 from events.bus.read_back import ReadBack, Whose, agreed_up_to
 from events.bus.watch import Pulse, now
@@ -71,10 +72,14 @@ class Relay:
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
         self._renewed = self._looked = 0.0
-        self._seen: StreamInfo | None = None
         self._read_back = ReadBack(service, broker, outgoing)
         self._noted = Noted()
-        self._sent = 0
+        self._last = 0
+        """The sequence up to which the stream was compared with our log or filled by us. We publish right behind it and
+        nowhere else: so nothing of a log that is no more, however late it arrives, gets between ours, or behind them.
+        """
+        self._there: Set[int] = frozenset()
+        """The positions of ours that the stream's end was seen to hold: they are not sent again."""
         self._connection = 0
         """Over which the stream was compared with our log. Nothing is published over another: should the stream have
         lost its end, what we publish would stand where the end was, and nobody would see that it is missing."""
@@ -138,19 +143,28 @@ class Relay:
         """All of them, or BrokerTrouble."""
         self._pulse.beat()
         for message, fate in zip(messages, await self._publish(messages), strict=True):
-            if fate is not Fate.ACKED:
+            if not fate.safe:
                 raise BrokerTrouble(f"{message.headers.get('ce-id')} was not acknowledged: {fate}")
 
-    async def _publish(self, messages: Sequence[Message]) -> Sequence[Fate]:
+    async def _publish(self, messages: Sequence[Message], behind: int | None = None) -> Sequence[Fate]:
         within, connection = self._settings.publish_timeout, self._connection
-        return await self._broker.publish(self._spec.name, messages, within, connection=connection)
+        return await self._broker.publish(self._spec.name, messages, within, connection=connection, behind=behind)
+
+    async def _publish_missing(self, events: Sequence[StoredEvent]) -> tuple[int, Fate]:
+        """(how many from the first on are on the bus by now, what became of the one behind them)."""
+        missing = [event for event in events if event.position not in self._there]
+        messages = [to_message(self._service, event) for event in missing]
+        fates = await self._publish(messages, self._last) if messages else ()
+        safe = _prefix(fates)
+        self._last += fates[:safe].count(Fate.ACKED)
+        return (len(events), Fate.ACKED) if safe == len(missing) else (events.index(missing[safe]), fates[safe])
 
     async def _tell_given_up(self, start: int, again: str) -> int:
         """What was given up after a restore is told on: without it, whoever listens anew would wait for its numbers."""
         lost = await self._outgoing.lost_announcements(start)
         for first in range(0, len(lost), self._settings.window):
             some = lost[first : first + self._settings.window]
-            fresh = [{**each.message.headers, MESSAGE_ID: f"{each.event}-{again}"} for each in some]
+            fresh = [sent_again(each.message.headers, f"{each.event}-{again}") for each in some]
             await self._tell([replace(e.message, headers=headers) for e, headers in zip(some, fresh, strict=True)])
         return len(lost)
 
@@ -180,17 +194,16 @@ class Relay:
         acked, fate = len(tail.events), Fate.ACKED
         if tail.events:
             await failpoint("W3")
-            fates = await self._publish([to_message(self._service, event) for event in tail.events])
-            self._sent += fates.count(Fate.ACKED)
-            acked = _prefix(fates)
-            fate = fates[acked] if acked < len(fates) else Fate.ACKED
+            acked, fate = await self._publish_missing(tail.events)
             await failpoint("W5")
         new = self._reached(tail, acked, position)
         if new != position:
             if not await self._outgoing.move(epoch, position, new, tail.identity):
                 return None
             self._pulse.moved()
-        if fate is not Fate.ACKED:
+        if fate is Fate.MOVED:
+            self._looked = -inf
+        elif fate is not Fate.ACKED:
             raise BrokerTrouble(_why(fate, tail.events[acked], self._spec.name))
         return new
 
@@ -225,7 +238,8 @@ class Relay:
 
     async def _agreed(self, noted: Noted, info: StreamInfo, epoch: int | None = None) -> int:
         """The position of the stream's last message of ours. Raises Halted if one not known yet is not of our log."""
-        last, enough = 0, agreed_up_to(noted, info)
+        ours: Sequence[int] = ()
+        enough = agreed_up_to(noted, info)
         async for read, page in self._read_back.pages(0, info.last_sequence):
             self._pulse.beat()
             if epoch is not None and not await self._still_leading(epoch):
@@ -233,18 +247,18 @@ class Relay:
             for each in page:
                 if each.whose is Whose.STRANGE:
                     raise Halted(await self._read_back.why(each))
-                if each.whose is Whose.OURS and last == 0:
-                    last = each.position
-            if last and read <= enough:
+            ours = ours or [each.position for each in page if each.whose is Whose.OURS]
+            if ours and read <= enough:
                 break
-        return last
+        self._there = frozenset(ours)
+        return ours[0] if ours else 0
 
     async def _note(self, epoch: int, info: StreamInfo) -> None:
         """All that the stream holds by now is of our log."""
         noted = Noted(info.created, info.last_sequence, self._noted.identity)
         if noted != self._noted and not await self._outgoing.note(epoch, noted):
             raise BrokerTrouble("somebody else leads, or the database is another one")
-        self._noted, self._seen, self._looked, self._sent = noted, info, now(), 0
+        self._noted, self._last, self._looked = noted, info.last_sequence, now()
 
     async def _rewound(self, epoch: int, position: int, to: int) -> int:
         if to == position:
@@ -265,11 +279,11 @@ class Relay:
         """Whether the stream is the one that we compared; it is looked at every few seconds only."""
         if now() - self._looked < self._settings.look:
             return True
-        info, seen = await self._broker.stream(self._spec.name), self._seen
+        info = await self._broker.stream(self._spec.name)
         self._warn_when_full(info)
-        if not (info and seen and info.created == seen.created and info.last_sequence >= seen.last_sequence):
+        if info is None or info.created != self._noted.created or info.last_sequence < self._last:
             return False
-        if info.last_sequence - seen.last_sequence > self._sent:  # somebody else has published here
+        if info.last_sequence > self._last:  # somebody else has published here
             await self._agreed(self._noted, info, epoch)
         await self._note(epoch, info)
         return True
@@ -290,7 +304,7 @@ class Relay:
 
 def _prefix(fates: Sequence[Fate]) -> int:
     """How many from the first on were acknowledged."""
-    return next((number for number, fate in enumerate(fates) if fate is not Fate.ACKED), len(fates))
+    return next((number for number, fate in enumerate(fates) if not fate.safe), len(fates))
 
 
 def _why(fate: Fate, event: StoredEvent, stream: str) -> str:

@@ -105,7 +105,8 @@ class Listener:
     async def _say_again(self, message: Msg) -> None:
         fresh = str(uuid4())
         self._own.add(fresh)
-        headers = {**(message.headers or {}), MESSAGE_ID: fresh}
+        said = {name: text for name, text in (message.headers or {}).items() if not name.startswith("Nats-")}
+        headers = {**said, MESSAGE_ID: fresh}
         await self._client.jetstream().publish(message.subject, message.data, headers=headers)
         self.repeated += 1
 
