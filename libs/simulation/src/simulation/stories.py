@@ -150,7 +150,7 @@ async def an_appointment(clients: Clients) -> None:
     if assigned and chance.random() < 0.5:
         holder = await clients.get("audit", "role-holders", assigned.stream)
         if not holder.state.assignments:
-            return  # an older database was restored
+            return  # an older database was restored meanwhile
         ending = {"assignment": str(holder.state.assignments[-1].assignment), "until": "2026-12-31", "reason": "Moves"}
         await clients.act("audit", "role-holders", assigned.stream, "endings", "p-okafor", ending)
 
