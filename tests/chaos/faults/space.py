@@ -37,7 +37,13 @@ def fill_postgres(arena: "Arena", chance: Random, disks: Sequence[str] = ("postg
     arena.execute("", "CHECKPOINT")
     with _full(arena, disks, chance) as began:
         _reads_live(arena)
-        _is_named(arena)
+        try:
+            _is_named(arena)
+        except TimeoutError:
+            if _answers(arena, began)[REFUSED]:
+                raise
+            # Tables grow by many pages at once: as long as those last, nothing is wrong.
+            raise Missed("there still was room for what was written") from None
     if not _answers(arena, began)[REFUSED]:
         raise Missed("nobody wanted to write")
 
