@@ -173,6 +173,13 @@ class Arena:
         before, now = self._rest(), self._rest()
         return before is not None and before == now and not self._waiting() and not self.degraded()
 
+    def until_quiet(self, when: str, seconds: float) -> None:
+        """Raises TimeoutError, which says what keeps it from being quiet."""
+        try:
+            self.until(self.quiet, f"quiet {when}", seconds)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}: {self.unrest()}") from error
+
     def unrest(self) -> str:
         """What keeps it from being quiet, for whoever has waited in vain."""
         return f"{self.degraded()} {[self._asked(service) for service in self.services()]} {self._waiting()} waiting"

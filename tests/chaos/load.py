@@ -71,7 +71,7 @@ class Load:
         desk = Desk(self, self._stopping)
         self._clock = datetime.fromisoformat(desk.get("p-operator", "sla", "clock")["now"]) - datetime.now(UTC)
         prepare(desk)
-        self._arena.until(self._arena.quiet, "the arena furnished", 30)
+        self._arena.until_quiet("when furnished", 30)
 
     def start(self) -> None:
         """Begin to work."""

@@ -161,7 +161,7 @@ class Ring:
         assert self._arena
         assert self._checker
         self._arena.load.pause()
-        self._arena.until(self._arena.quiet, "quiet at the end", GIVE_UP_AFTER)
+        self._arena.until_quiet("at the end", GIVE_UP_AFTER)
         found = self._checker.check(everything=True)
         self._arena.load.resume()
         return found
@@ -195,10 +195,7 @@ def fight(arena: Arena, checker: Checker, kind: Kind, chance: Random, came: Roun
     arena.until(arena.ready, "every process ready", GIVE_UP_AFTER)
     came.ready_s = time.monotonic() - healed
     arena.load.pause()
-    try:
-        arena.until(arena.quiet, "quiet", GIVE_UP_AFTER)
-    except TimeoutError as error:
-        raise TimeoutError(f"{error}: {arena.unrest()}") from error
+    arena.until_quiet("after healing", GIVE_UP_AFTER)
     came.quiet_s = time.monotonic() - healed
     came.verdict = checker.check()
     if arena.forgiven.keys and not kind.forgives:

@@ -1,7 +1,7 @@
 """Breaks everything that can break, under load, and checks from outside that every promise is kept.
 
     ./closeloop chaos                 the long set
-    ./closeloop chaos --short         the set that every build runs
+    ./closeloop chaos --short         the set for a build
     ./closeloop chaos --kind WORD     kinds with this word in their name (may be repeated)
     ./closeloop chaos --list          what there is
     ./closeloop chaos --planted       plants defects in copies of the sources, and expects each to be caught
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="./closeloop chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--short", action="store_true", help="the set that every build runs")
+    parser.add_argument("--short", action="store_true", help="the set for a build")
     parser.add_argument("--json", action="store_true", help="one object per kind and line")
     parser.add_argument("--seed", default=str(SystemRandom().randrange(1, 10**6)), help="plays a run again")
     parser.add_argument("--kind", action="append", default=[], metavar="WORD", help="kinds with this word in the name")
