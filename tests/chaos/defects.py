@@ -39,6 +39,9 @@ _AT_ONCE = """        from events.store.port import Recorded
             done = Recorded(a.kind, a.stream, version, 0, a.status, a.fingerprint, a.origin, first=True)
             _settle(each, done)
 """
+_ANOTHER_ID_EACH_TIME = _in(
+    "bus/reacting.py", "derived_id(news.tenant, news.event, reaction.rule, reaction.key)", "__import__('uuid').uuid4()"
+)
 
 PLANTED = (
     Planted(
@@ -130,24 +133,14 @@ PLANTED = (
         changes=(
             _in("bus/inbox.py", "if _version(item) <= version or (parked", "if _version(item) == -1 or (parked"),
             _in("bus/inbox.py", "elif parked or _version(item) > version + 1:", "elif parked:"),
-            _in(
-                "bus/reacting.py",
-                "derived_id(news.tenant, news.event, reaction.rule, reaction.key)",
-                "__import__('uuid').uuid4()",
-            ),
+            _ANOTHER_ID_EACH_TIME,
         ),
     ),
     Planted(
         name="a reaction's command has another id each time",
         kind="w7a-reacted",
         named="calls for was not done",
-        changes=(
-            _in(
-                "bus/reacting.py",
-                "derived_id(news.tenant, news.event, reaction.rule, reaction.key)",
-                "__import__('uuid').uuid4()",
-            ),
-        ),
+        changes=(_ANOTHER_ID_EACH_TIME,),
         short=True,
     ),
     Planted(
