@@ -21,7 +21,7 @@ from stack import processes
 from stack.cluster import SERVICE_PORTS, Service, Stack
 from stack.nats import Nats
 from stack.postgres import Postgres
-from stack.processes import Child, StackError, Supervisor, free_port
+from stack.processes import SLICE, SLICES, Child, StackError, Supervisor, free_port
 
 STAND_IN = Path(__file__).parent / "stand_in.py"
 HOST_A_STACK = Path(__file__).parent / "host_a_stack.py"
@@ -94,10 +94,24 @@ def test_a_stranger_that_answers_on_the_port_is_not_taken_for_the_service(folder
         stranger.stop()
 
 
+CHOOSES = "from stack.processes import free_port\nprint(free_port())"
+
+
 def test_ports_are_below_those_that_are_lent_to_outgoing_connections() -> None:
     chosen = [free_port() for _ in range(20)]
     assert len(set(chosen)) == 20
     assert all(20000 <= port < 32000 for port in chosen)
+
+
+def test_a_process_has_ports_of_its_own_even_if_its_number_ends_like_that_of_another() -> None:
+    ours = free_port()
+    namesake = subprocess.run(
+        [sys.executable, "-c", f"import os\nos.getpid = lambda: {os.getpid() + SLICES}\n{CHOOSES}"],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert int(namesake.stdout) // SLICE != ours // SLICE
 
 
 def test_given_servers_are_used_instead_of_our_own(

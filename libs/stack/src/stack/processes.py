@@ -232,9 +232,27 @@ def free_port(preferred: int = 0) -> int:
 
 @cache
 def _our_ports() -> Iterator[int]:
-    """Round and round through a slice of this process's own: two test runs side by side never choose the same."""
-    first = LOWEST_PORT + os.getpid() % SLICES * SLICE
-    return cycle(range(first, first + SLICE))
+    """Round and round through a slice of this process's own: two test runs side by side never choose the same.
+
+    Neither one that nobody listens on: that may be a server's which is just being started again.
+    """
+    guard, first = _slice()
+    with guard:  # held until the iterator is thrown away: with this process
+        yield from cycle(range(first + 1, first + SLICE))
+
+
+def _slice() -> tuple[socket.socket, int]:
+    """The first slice that no other process has. It belongs to whoever holds its first port, the guard."""
+    for number in range(os.getpid(), os.getpid() + SLICES):
+        first = LOWEST_PORT + number % SLICES * SLICE
+        guard = socket.socket()
+        try:
+            guard.bind((LOOPBACK, first))
+        except OSError:
+            guard.close()
+        else:
+            return guard, first
+    raise StackError("No free port on 127.0.0.1: is the loopback interface up?")
 
 
 def run_now(work: Coroutine[Any, Any, Answer]) -> Answer:
