@@ -134,6 +134,13 @@ def test_a_healthy_nats_has_no_complaint(folder: Path) -> None:
         assert httpx.get(f"http://127.0.0.1:{server.monitor}/healthz", trust_env=False).json() == {"status": "ok"}
 
 
+def test_a_nats_whose_port_was_taken_while_it_was_away_does_not_pass_the_stranger_off_as_itself(folder: Path) -> None:
+    with Nats(folder / "ours") as ours:
+        ours.kill()
+        with Nats(folder / "stranger", port=ours.port), pytest.raises(StackError, match="NATS ended with code 1"):
+            ours.start()
+
+
 def test_a_taken_port_is_left_alone() -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         taken = holder.getsockname()[1]

@@ -1,6 +1,9 @@
 """A NATS server of our own with JetStream, on loopback, that acknowledges only what it has flushed to disk."""
 
+import json
+import secrets
 import shutil
+import socket
 import sysconfig
 import time
 from pathlib import Path
@@ -17,7 +20,7 @@ CONFIGURATION = """\
 # Written at each start; changes made here are lost.
 listen: "{host}:{port}"
 http: "{host}:{monitor}"
-server_name: "closeloop"
+server_name: "{name}"
 max_payload: 1MB
 jetstream {{
   store_dir: "{store}"
@@ -42,6 +45,7 @@ class Nats:
         self.url = f"nats://{LOOPBACK}:{self.port}"
         command = [str(_binary()), "-c", str(self._configuration)]
         self.child = Child("NATS", command, self.folder / "nats.log", complaint=self._complaint)
+        self._name = f"closeloop-{secrets.token_hex(4)}"
         self._looked = 0.0
 
     @property
@@ -52,9 +56,9 @@ class Nats:
         self.folder.mkdir(parents=True, exist_ok=True)
         store = str(self.folder / "jetstream").replace("\\", "\\\\").replace('"', '\\"')
         ports = {"port": self.port, "monitor": self.monitor}
-        self._configuration.write_text(CONFIGURATION.format(host=LOOPBACK, store=store, **ports))
+        self._configuration.write_text(CONFIGURATION.format(name=self._name, host=LOOPBACK, store=store, **ports))
         self.child.start()
-        self.child.wait_until(lambda: run_now(_answers(self.url)), seconds=30)
+        self.child.wait_until(lambda: self._greets() and run_now(_answers(self.url)), seconds=30)
         return self
 
     def stop(self) -> None:
@@ -62,6 +66,15 @@ class Nats:
 
     def kill(self) -> None:
         self.child.kill()
+
+    def _greets(self) -> bool:
+        """Whether it is ours that listens: while it was away, a stranger may have taken its port."""
+        try:
+            with socket.create_connection((LOOPBACK, self.port), timeout=1) as caller, caller.makefile("rb") as said:
+                kind, _, greeting = said.readline().partition(b" ")
+                return kind == b"INFO" and json.loads(greeting)["server_name"] == self._name
+        except (OSError, ValueError):
+            return False
 
     def _complaint(self) -> str:
         """From version 2.14 on JetStream never again writes to a stream to which it once could not (disk full, say)."""
