@@ -143,6 +143,23 @@ async def test_deadlines_that_cannot_be_told_for_now_hold_up_none_behind_them(
     assert (await handler.read(jars, "meridian", mine)).state.rang == (max(RINGS),)
 
 
+async def test_a_deadline_that_cannot_be_told_for_long_is_counted_until_it_is_told(
+    store: PostgresStore, handler: Handler, sql: asyncpg.Connection
+) -> None:
+    await handler.handle(ask(Wind(rings=RINGS), uuid4()))
+    await handler.handle(ask(Wind(rings=RINGS, broken=True), uuid4()))
+    await sql.execute("ALTER TABLE events DISABLE TRIGGER ALL")
+    await sql.execute("UPDATE events SET schema_version = schema_version + 98")
+    await sql.execute("UPDATE states SET shape = 0")
+    patient, impatient = Scheduler(store, handler), Scheduler(store, handler, patience=0.0)
+    for scheduler in (patient, impatient):
+        await scheduler.look()
+    assert (patient.held_up, impatient.held_up) == (0, 2)
+    await sql.execute("UPDATE events SET schema_version = schema_version - 98")
+    await impatient.look()
+    assert (impatient.held_up, impatient.parked) == (0, 1), "what is parked is said elsewhere"
+
+
 async def test_a_stuck_deadline_holds_up_no_other(store: PostgresStore, handler: Handler) -> None:
     scheduler, well = Scheduler(store, handler), uuid4()
     await handler.handle(ask(Wind(rings=RINGS, broken=True), uuid4()))

@@ -58,6 +58,8 @@ class Health:
             found.append(f"no deadline was looked at for {self.scheduler.silent_for:.0f} s")
         if self.scheduler.parked:
             found.append(f"{self.scheduler.parked} deadlines are parked: they did not move on when they were due")
+        if self.scheduler.held_up:
+            found.append(f"{self.scheduler.held_up} deadlines are held up: something keeps their objects from changing")
         return found + self.refolder.complaints()
 
     def measure(self) -> None:
@@ -66,6 +68,7 @@ class Health:
         of.degraded.set(len(self.degraded()))
         of.scheduler_silence.set(self.scheduler.silent_for)
         of.deadlines_parked.set(self.scheduler.parked)
+        of.deadlines_held_up.set(self.scheduler.held_up)
         of.states_stuck.set(self.refolder.stuck)
         for kind, rows in self.refolder.older.items():
             of.states_older.labels(kind).set(rows)

@@ -24,6 +24,7 @@ class Metrics:
         self.commands_waiting = self._gauge("commands_waiting", "Decided commands that wait to be written.")
         self.scheduler_silence = self._gauge("scheduler_silence_seconds", "Since deadlines were looked at last.")
         self.deadlines_parked = self._gauge("deadlines_parked", "Deadlines that did not move on when they were due.")
+        self.deadlines_held_up = self._gauge("deadlines_held_up", "Deadlines that could not be told for half a minute.")
         self.states_older = self._gauge("states_older", "Rows of an older shape, still to be folded anew.", "kind")
         self.states_stuck = self._gauge("states_stuck", "Rows of an older shape that cannot be folded anew.")
         self.bus_connected = self._gauge("bus_connected", "1 while NATS is connected.")

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from typing import TypeAlias
+from uuid import UUID
 
 import structlog
 
@@ -14,17 +16,33 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 16
 BATCH = 200
+PATIENCE = 30.0
+"""Seconds after which a deadline that cannot be told for now is said to be held up."""
+
+Whose: TypeAlias = tuple[str, str, UUID]
+"""(tenant, kind, stream)"""
 
 
 class Scheduler:
     """One per process. Several replicas may run at once: a deadline's command id is the same for all of them."""
 
-    def __init__(self, store: Store, handler: Handler, refolder: Refolder | None = None, *, every: float = 0.5) -> None:
+    def __init__(
+        self,
+        store: Store,
+        handler: Handler,
+        refolder: Refolder | None = None,
+        *,
+        every: float = 0.5,
+        patience: float = PATIENCE,
+    ) -> None:
         """`refolder`: folds a due row of an older shape anew before it is told; `every`: seconds between two looks."""
         self._store = store
         self._handler = handler
         self._refolder = refolder
         self._every = every
+        self._patience = patience
+        self._waits: dict[Whose, float] = {}
+        """What could not be told for now at the last look, and since when."""
         self._task: asyncio.Task[None] | None = None
         self._last_look = 0.0
         self.parked = 0
@@ -47,13 +65,22 @@ class Scheduler:
         """Seconds since the last look that worked."""
         return asyncio.get_running_loop().time() - self._last_look
 
+    @property
+    def held_up(self) -> int:
+        """How many deadlines could not be told for longer than is to be expected."""
+        now = asyncio.get_running_loop().time()
+        return sum(now - since >= self._patience for since in self._waits.values())
+
     async def look(self) -> int:
         """Handle everything that is due now; how many streams were due."""
-        due = 0
+        due, waits, now = 0, dict[Whose, float](), asyncio.get_running_loop().time()
         async for found in self._pages():
-            await self._tell_all(found)
+            for each in await self._tell_all(found):
+                whose = (each.tenant, each.kind, each.stream)
+                waits[whose] = self._waits.get(whose, now)
             due += len(found)
             self._last_look = asyncio.get_running_loop().time()
+        self._waits = waits
         self.parked = await self._store.parked_deadlines()
         self._last_look = asyncio.get_running_loop().time()
         return due
@@ -66,14 +93,16 @@ class Scheduler:
             yield found
             last = found[-1]
 
-    async def _tell_all(self, found: Sequence[DueStream]) -> None:
+    async def _tell_all(self, found: Sequence[DueStream]) -> list[DueStream]:
+        """Those that cannot be told for now."""
         gate = asyncio.Semaphore(AT_ONCE)
 
-        async def one(due: DueStream) -> None:
+        async def one(due: DueStream) -> bool:
             async with gate:
-                await self._tell(due)
+                return await self._tell(due)
 
-        await asyncio.gather(*(one(due) for due in found))
+        told = await asyncio.gather(*(one(due) for due in found))
+        return [due for due, done in zip(found, told, strict=True) if not done]
 
     async def _run(self) -> None:
         while True:
@@ -85,13 +114,15 @@ class Scheduler:
                 log.exception("scheduler failed")
             await asyncio.sleep(self._every)
 
-    async def _tell(self, due: DueStream) -> None:
+    async def _tell(self, due: DueStream) -> bool:
+        """Whether it is dealt with; False is looked at again in a moment."""
         try:
             if self._refolder and await self._refolder.renewed(due):
-                return  # by today's code it may be due at another time: the next look tells
+                return True  # by today's code it may be due at another time: the next look tells
             await self._handler.due(due)
         except (Unavailable, OutcomeUnknown):
-            return  # looked at again in a moment
+            return False
         except Exception as bug:  # a refusal, too: nobody asked, so nobody would hear it
             log.error("deadline parked", kind=due.kind, stream=str(due.stream), reason=str(bug))
             await self._store.park_deadline(due, f"{type(bug).__name__}: {bug}")
+        return True
