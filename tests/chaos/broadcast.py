@@ -12,7 +12,7 @@ from rows import Rows
 from verdict import Verdict
 
 from events.bus.envelope import POSITION, position_of, stream_name, to_message
-from events.bus.port import Message
+from events.message import Message
 from events.store.port import StoredEvent
 
 BATCH = 500

@@ -53,6 +53,9 @@ class Desk:
         asked = Asked(str(uuid4()), service, person, f"{path}/{name}", body, seen["version"])
         reply = self._definite(asked)
         if reply.status in (409, 412):
+            now = self._load.look(self._http, service, person, path)
+            if now and now.json()["version"] == seen["version"]:
+                raise Unexpected(f"{asked}: {reply.status} {reply.body}, and nobody was faster")
             return None
         if not reply.is_success:
             raise Unexpected(f"{asked}: {reply.status} {reply.body}")

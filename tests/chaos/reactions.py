@@ -10,9 +10,9 @@ from verdict import Verdict
 
 from chassis.service import load
 from events.bus.envelope import understood
-from events.bus.port import Message
 from events.codec import from_json
 from events.kernel import CONTRACTS, News, derived_id
+from events.message import Message
 from events.store.port import StoredEvent
 from events.store.told import nth_free
 

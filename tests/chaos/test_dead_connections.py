@@ -10,10 +10,10 @@ from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from events.bus.nats import NatsBroker
-from events.bus.port import Delivery, DurableSpec, Fate, Message, StreamSpec
+from events.bus.port import Delivery, DurableSpec, Fate, StreamSpec
 from events.bus.runtime import BusSettings
-from events.store.database import Database
-from events.store.outgoing import ask
+from events.message import Message
+from events.store.database import Database, ask
 from events.store.port import OutcomeUnknown, Unavailable
 from stack.nats import Nats
 from stack.postgres import Postgres

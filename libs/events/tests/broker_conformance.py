@@ -9,7 +9,8 @@ from typing import Protocol
 import pytest
 
 from events.bus.envelope import MESSAGE_ID
-from events.bus.port import Broker, BrokerTrouble, Delivery, DurableSpec, Fate, Message, StreamSpec
+from events.bus.port import Broker, BrokerTrouble, Delivery, DurableSpec, Fate, StreamSpec
+from events.message import Message
 
 TOY = StreamSpec("CLOSELOOP_TOY", "closeloop.*.toy.>", max_bytes=1 << 20, replicas=1)
 EAR = DurableSpec(TOY.name, "closeloop-ear", ack_wait=0.6)

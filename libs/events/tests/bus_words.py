@@ -189,3 +189,36 @@ async def publish(js: JetStreamContext, messages: Sequence[tuple[str, bytes, Map
 def numbered(count: int) -> Iterator[UUID]:
     """So many jars."""
     return (derived_id("jar", number) for number in range(count))
+
+
+async def made(world: World) -> None:
+    """The stream is there, empty."""
+    async with world.running(bus := world.bus(DEAF)):
+        await until_well(bus)
+
+
+async def heard(world: World, count: int) -> None:
+    """Wait until the inbox has moved on by so many messages in all."""
+
+    async def there() -> bool:
+        row = await world.row("SELECT coalesce(sum(version), 0) FROM inbox")
+        return int(row[0]) >= count
+
+    await until(there, 30)
+
+
+async def waiting(world: World) -> int:
+    """How many messages wait for one before them."""
+    return int((await world.row("SELECT count(*) FROM waiting"))[0])
+
+
+async def are_waiting(world: World, count: int) -> bool:
+    """Whether it is so many."""
+    return await waiting(world) == count
+
+
+async def idle(bus: Bus) -> bool:
+    """Whether all that the broker has was handled."""
+    info = bus._consumers["toy"]
+    durable = await bus._broker.durable(info._spec)
+    return bool(durable and durable.pending == durable.in_flight == 0) and info.pending == 0

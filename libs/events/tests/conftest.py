@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
+from bus_words import World, clean
 from toy_jar import jars
 
 from events.handling import Handler
@@ -12,6 +13,7 @@ from events.store.folds import Folds
 from events.store.postgres import PostgresStore
 from events.store.schema import create_latest
 from events.store.writer import Writer
+from stack.nats import Nats
 from stack.postgres import plain_url
 
 SHARED = ("broker_conformance", "conformance", "incoming_conformance", "outgoing_conformance")
@@ -68,3 +70,10 @@ async def elsewhere(database: str, db: Database) -> AsyncIterator[Handler]:
     yield Handler(store, writer, [jars])
     await writer.stop()
     await other.close()
+
+
+@pytest.fixture
+async def world(db: Database, handler: Handler, nats_server: Nats) -> AsyncIterator[World]:
+    """Speaker and hearer at a broker without streams."""
+    async with clean(nats_server.url):
+        yield World(db, handler, nats_server.url)

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from events.bus.port import Message
+from events.message import Message
 from events.store.bus_port import Early, Incoming, Listener, Mark
 from events.store.port import Unavailable
 

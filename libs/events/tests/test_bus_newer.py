@@ -1,15 +1,11 @@
 """News for an object that newer code has written wait for newer code: they are tried again, never parked."""
 
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from bus_words import TENANT, World, clean, until
+from bus_words import TENANT, World, until
 
-from events.handling import Handler
 from events.kernel import derived_id
-from events.store.database import Database
-from stack.nats import Nats
 
 WRITTEN = {
     "a newer shape": ("UPDATE states SET shape = 2 WHERE id = '{}'", "UPDATE states SET shape = 1"),
@@ -18,12 +14,6 @@ WRITTEN = {
         "UPDATE events SET schema_version = 1",
     ),
 }
-
-
-@pytest.fixture
-async def world(db: Database, handler: Handler, nats_server: Nats) -> AsyncIterator[World]:
-    async with clean(nats_server.url):
-        yield World(db, handler, nats_server.url)
 
 
 @pytest.mark.parametrize(("newer", "replaced"), WRITTEN.values(), ids=WRITTEN)

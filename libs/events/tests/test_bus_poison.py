@@ -1,16 +1,11 @@
 """What no client library would send, sent raw: it is parked like any other poison, and everything else goes on."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from bus_words import Ear, World, clean, until, until_well
-
-from events.handling import Handler
-from events.store.database import Database
-from stack.nats import Nats
+from bus_words import Ear, World, until, until_well
 
 SUBJECT = b"closeloop.meridian.toy.jar.jar-filled.v1"
 POISON = {
@@ -22,12 +17,6 @@ POISON = {
     "the status line of a server": (SUBJECT, b"NATS/1.0 408 Request Timeout\r\n\r\n"),
     "the status line of a server that has nobody": (SUBJECT, b"NATS/1.0 503\r\n\r\n"),
 }
-
-
-@pytest.fixture
-async def world(db: Database, handler: Handler, nats_server: Nats) -> AsyncIterator[World]:
-    async with clean(nats_server.url):
-        yield World(db, handler, nats_server.url)
 
 
 @pytest.mark.parametrize("poison", POISON)

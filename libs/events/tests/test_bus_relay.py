@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from bus_words import DEAF, QUICK, STREAM, TENANT, World, clean, until, until_complains, until_well
+from bus_words import DEAF, QUICK, STREAM, TENANT, World, until, until_complains, until_well
 
 from events import failpoints
 from events.bus.envelope import BEHIND, MESSAGE_ID, POSITION, VERSION
@@ -20,12 +20,6 @@ from events.failpoints import Failpoint
 from events.handling import Handler
 from events.store.database import Database
 from stack.nats import Nats
-
-
-@pytest.fixture
-async def world(db: Database, handler: Handler, nats_server: Nats) -> AsyncIterator[World]:
-    async with clean(nats_server.url):
-        yield World(db, handler, nats_server.url)
 
 
 @pytest.fixture

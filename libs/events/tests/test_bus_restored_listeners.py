@@ -10,12 +10,13 @@ from bus_past import Past, past, world
 from bus_words import STREAM, Ear, World, filled, publish, until, until_well
 
 from events.bus.inbox import Inbox
-from events.bus.port import Delivery, Message
+from events.bus.port import Delivery
 from events.bus.reacting import Reactor, Transient
-from events.bus.watch import Pulse
+from events.message import Message
 from events.store.bus_port import Mark
 from events.store.incoming import PostgresIncoming
 from events.store.port import OutcomeUnknown, Unavailable
+from events.watch import Pulse
 
 __all__ = ["past", "world"]
 

@@ -1,26 +1,18 @@
 """The bus where the broker behaves badly: what it sends away comes back, and nobody storms in the meantime."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import pytest
-from bus_words import TENANT, Ear, World, clean, filled, publish, until, until_complains, until_well
+from bus_words import TENANT, Ear, World, filled, publish, until, until_complains, until_well
 
 from events.bus.dead_letters import DeadLetters
-from events.bus.port import Message
 from events.bus.reacting import Reactor, Transient
 from events.handling import Handler
+from events.message import Message
 from events.store.bus_port import Early
 from events.store.database import Database
 from events.store.incoming import PostgresIncoming
-from stack.nats import Nats
-
-
-@pytest.fixture
-async def world(db: Database, handler: Handler, nats_server: Nats) -> AsyncIterator[World]:
-    async with clean(nats_server.url):
-        yield World(db, handler, nats_server.url)
 
 
 async def test_a_server_that_sends_us_away_is_asked_again(world: World) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from events.bus.envelope import POSITION, position_of
-from events.bus.port import Message
+from events.message import Message
 
 
 @pytest.mark.parametrize(

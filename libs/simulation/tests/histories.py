@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, run_state_machine_as_test
 
-from events.bus.port import Message
 from events.codec import canonical
 from events.kernel import Unacceptable
+from events.message import Message
 from events.store import tables as t
 from events.store.bus_port import Incoming, Outgoing
 from events.store.database import Database

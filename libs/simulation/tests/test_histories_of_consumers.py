@@ -7,7 +7,7 @@ from histories import TENANTS, History, World, identities, run_histories, tenant
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from events.bus.port import Message
+from events.message import Message
 from events.store.bus_port import Early, Listener
 
 STREAMS = tuple(UUID(int=n) for n in (1, 2))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from making import an_append
 
-from events.bus.port import Message
 from events.codec import canonical
+from events.message import Message
 from events.store.bus_port import Lost, Noted
 from events.store.port import NewEvent
 from simulation.database import GivenUp

@@ -14,12 +14,13 @@ import pytest
 from events.bus import consumer, relay
 from events.bus.consumer import Consumer
 from events.bus.inbox import Inbox, Item, Round
-from events.bus.port import Delivery, DurableInfo, Fate, Message, StreamInfo
+from events.bus.port import Delivery, DurableInfo, Fate, StreamInfo
 from events.bus.reacting import Permanent, Reactor, Transient
 from events.bus.read_back import Judged, ReadBack, Whose
 from events.bus.relay import Relay
 from events.handling import Handler, Instruction
 from events.kernel import Refused
+from events.message import Message
 from events.store.bus_port import Early, Listener
 from events.store.port import AllRecorded, Answer, Append, Loaded, Recorded, Together
 from events.store.writer import Writer

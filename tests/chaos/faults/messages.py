@@ -20,7 +20,7 @@ from nats.js import JetStreamContext
 from reactions import sources_of
 
 from events.bus.envelope import MESSAGE_ID, sent_again, stream_name
-from events.bus.port import Message
+from events.message import Message
 from stack.cluster import SERVICE_PORTS
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from events.bus.nats import NatsBroker
 from events.bus.port import BrokerTrouble
 from events.bus.relay import Relay, RelaySettings
 from events.bus.restored import Restored
-from events.bus.watch import Pulse
 from events.store.bus_port import Lost
 from events.store.database import Database
 from events.store.outgoing import PostgresOutgoing
+from events.watch import Pulse
 
 Say = Callable[[str], None]
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Executable, RowMapping
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from events.store import outgoing
+from events.store import database
 from events.store.port import OutcomeUnknown, Unavailable
 
 
@@ -15,6 +15,6 @@ async def ask(
 ) -> Sequence[RowMapping]:
     """The rows that one statement gives. Raises Unavailable."""
     try:
-        return await outgoing.ask(engine, statement, parameters)
+        return await database.ask(engine, statement, parameters)
     except OutcomeUnknown as error:
         raise Unavailable("the database did not answer") from error

@@ -16,11 +16,11 @@ from typing import Any
 
 import structlog
 
-from events.bus.watch import Pulse, Watched, now
 from events.kernel import Aggregate
 from events.refolding import fold_anew, portions
 from events.store.folds import Became, Folds, Result
 from events.store.port import DueStream, OutcomeUnknown, Unavailable
+from events.watch import Pulse, Watched, now
 
 log = structlog.get_logger(__name__)
 

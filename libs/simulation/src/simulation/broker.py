@@ -13,11 +13,11 @@ from events.bus.port import (
     DurableInfo,
     DurableSpec,
     Fate,
-    Message,
     StreamInfo,
     StreamSpec,
     Subscription,
 )
+from events.message import Message
 from simulation.jetstream import Durable, Server, Stream, now
 
 T = TypeVar("T")

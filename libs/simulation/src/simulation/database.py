@@ -16,7 +16,7 @@ from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
-from events.bus.port import Message
+from events.message import Message
 from events.store.bus_port import Letter, Lost, Restore
 from events.store.port import OutcomeUnknown, Recorded, StoredEvent
 

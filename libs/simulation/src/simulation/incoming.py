@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from events.bus.port import Message
+from events.message import Message
 from events.store.bus_port import Early, Gap, Key, Letter, Listener, Mark, Waiting, letter_id
 from events.store.port import Unavailable
 from simulation.database import Connection, ForeignStream, Heard, Kept, statement

@@ -9,7 +9,8 @@ from fnmatch import fnmatchcase
 from random import Random
 
 from events.bus.envelope import MESSAGE_ID
-from events.bus.port import DurableSpec, Fate, Message, StreamSpec
+from events.bus.port import DurableSpec, Fate, StreamSpec
+from events.message import Message
 
 DUPLICATE_WINDOW = 120.0
 MAX_IN_FLIGHT = 1024

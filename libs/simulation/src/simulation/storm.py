@@ -11,10 +11,11 @@ from uuid import UUID
 
 from events.bus.dead_letters import DeadLetters
 from events.bus.envelope import MESSAGE_ID, VERSION, stream_name
-from events.bus.port import BrokerTrouble, Message
+from events.bus.port import BrokerTrouble
 from events.bus.reacting import Transient
 from events.bus.restored import Restored
 from events.kernel import Refused
+from events.message import Message
 from events.store.bus_port import Letter
 from events.store.port import OutcomeUnknown, Unavailable
 from simulation.broker import SimulatedBroker

@@ -14,9 +14,9 @@ import structlog
 from events.bus.envelope import stream_name
 from events.bus.inbox import Inbox
 from events.bus.port import Broker, BrokerTrouble, DurableInfo, DurableSpec, StreamInfo, Subscription
-from events.bus.watch import Pulse, now
 from events.store.bus_port import Incoming, Listener
 from events.store.port import OutcomeUnknown, Unavailable
+from events.watch import Pulse, now
 
 log = structlog.get_logger(__name__)
 

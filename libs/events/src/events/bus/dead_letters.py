@@ -8,10 +8,10 @@ from uuid import UUID
 from events.bus.envelope import BrokenMessage, UnknownMessage, understood
 from events.bus.inbox import Inbox
 from events.bus.reacting import Listening, Permanent, Reactor, Transient
-from events.bus.watch import Pulse
 from events.handling import Handler
 from events.kernel import NotFound, Refused
 from events.store.bus_port import Early, Incoming, Letter
+from events.watch import Pulse
 
 NOT_UNDERSTOOD = (BrokenMessage.__name__, UnknownMessage.__name__)
 AT_ONCE = 100

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from events.bus.port import Message
 from events.codec import from_json
 from events.kernel import CONTRACTS, News
+from events.message import Message
 from events.store.port import StoredEvent
 
 TYPE = re.compile(r"closeloop\.([a-z0-9-]+)\.([a-z0-9-]+)\.v([1-9][0-9]{0,4})")

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 import structlog
 
 from events.bus.envelope import place_of
-from events.bus.port import Delivery, Message
+from events.bus.port import Delivery
 from events.bus.reacting import Permanent, Reactor, Transient
-from events.bus.watch import Pulse
 from events.failpoints import failpoint
+from events.message import Message
 from events.store.bus_port import Early, Incoming, Key, Mark, Waiting
+from events.watch import Pulse
 
 log = structlog.get_logger(__name__)
 

@@ -31,12 +31,12 @@ from events.bus.port import (
     DurableInfo,
     DurableSpec,
     Fate,
-    Message,
     StreamInfo,
     StreamSpec,
     Subscription,
 )
 from events.failpoints import armed, failpoint
+from events.message import Message
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

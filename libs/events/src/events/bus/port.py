@@ -1,9 +1,11 @@
 """What the relay and the consumers ask of a broker, so that a simulator can stand in for NATS."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+
+from events.message import Message
 
 
 class BrokerTrouble(Exception):
@@ -12,15 +14,6 @@ class BrokerTrouble(Exception):
 
 class BrokerRefused(BrokerTrouble):
     """The broker has answered: no."""
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """What travels: nothing in it was looked at."""
-
-    subject: str
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class Fate(StrEnum):

@@ -8,10 +8,10 @@ from typing import Any, Protocol
 import structlog
 
 from events.bus.envelope import BrokenMessage, Heard, UnknownMessage, understood
-from events.bus.port import Message
 from events.codec import UnknownEvent
 from events.handling import Handler, Instruction
 from events.kernel import Actor, React, Reaction, Refused, derived_id
+from events.message import Message
 from events.store.port import Origin, OutcomeUnknown, Unavailable
 
 log = structlog.get_logger(__name__)

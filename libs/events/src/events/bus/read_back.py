@@ -11,7 +11,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from events.bus.envelope import POSITION, VERSION, place_of, position_of, stream_name, to_message
-from events.bus.port import Broker, Message, StreamInfo
+from events.bus.port import Broker, StreamInfo
+from events.message import Message
 from events.store.bus_port import Lost, Noted, Outgoing
 from events.store.port import StoredEvent, Unavailable
 

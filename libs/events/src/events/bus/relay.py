@@ -16,12 +16,13 @@ from random import Random, SystemRandom
 import structlog
 
 from events.bus.envelope import sent_again, stream_name, stream_subject, to_message
-from events.bus.port import Broker, BrokerTrouble, Fate, Message, StreamInfo, StreamSpec
+from events.bus.port import Broker, BrokerTrouble, Fate, StreamInfo, StreamSpec
 from events.bus.read_back import ReadBack, Whose, agreed_up_to
-from events.bus.watch import Pulse, now
 from events.failpoints import failpoint
+from events.message import Message
 from events.store.bus_port import Noted, Outgoing, Tail
 from events.store.port import OutcomeUnknown, StoredEvent, Unavailable
+from events.watch import Pulse, now
 
 log = structlog.get_logger(__name__)
 

@@ -15,10 +15,10 @@ from events.bus.port import Broker
 from events.bus.reacting import Listening, Reactor, Transient
 from events.bus.read_back import ReadBack
 from events.bus.relay import Relay, RelaySettings
-from events.bus.watch import Pulse, Watched, now
 from events.handling import Handler
 from events.store.bus_port import Behind, Gap, Incoming, Outgoing, Waiting
 from events.store.port import OutcomeUnknown, Unavailable
+from events.watch import Pulse, Watched, now
 
 log = structlog.get_logger(__name__)
 

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from events.bus.port import Message
 from events.codec import canonical
 from events.kernel import derived_id
+from events.message import Message
 from events.store.port import StoredEvent
 
 Key = tuple[str, UUID]

@@ -1,11 +1,19 @@
-"""The connections of one process: one for appends, up to four for reads, one for short writes, one for the relay."""
+"""The connections of one process: one for appends, up to four for reads, one for short writes, one for the relay.
 
+And what a driver's errors mean.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import RowMapping, TextClause, event
 from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from events.store.port import OutcomeUnknown, Unavailable, Unstorable
 
 SETTINGS = {
     "lock_timeout": "2s",
@@ -21,6 +29,9 @@ SETTINGS = {
 WAIT_FOR_CONNECTION = 3.0
 ANSWER_WITHIN = 6.0
 """A server that lives has cancelled any statement before that; whoever is silent for longer is dead."""
+BAD_DATA = ("22", "23")
+LOST = ("08", "57P")
+"""Connection failures and a server going down: the answer is lost, not the question whether it was done."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,30 @@ class Database:
         """Close every connection."""
         for engine in (self.appends, self.reads, self.writes, self.relay):
             await engine.dispose()
+
+
+async def ask(
+    engine: AsyncEngine, statement: TextClause | Any, parameters: Mapping[str, Any] | None = None
+) -> Sequence[RowMapping]:
+    """One statement, one transaction."""
+    try:
+        async with engine.connect() as connection:
+            result = await connection.execute(statement, parameters or {})
+            return result.mappings().all() if result.returns_rows else []
+    except (DBAPIError, PoolTimeout, OSError) as error:
+        raise failure_of(error) from error
+
+
+def failure_of(error: BaseException) -> Exception:
+    """What a driver's error means for the one who asked."""
+    if isinstance(error, PoolTimeout):
+        return Unavailable("no database connection is free")
+    state = str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
+    if not state or state.startswith(LOST):
+        return OutcomeUnknown("the database did not answer")
+    if state.startswith(BAD_DATA):
+        return Unstorable("The database refuses this data.")
+    return Unavailable(f"the database undid it (SQLSTATE {state})")
 
 
 _POOLS = (("appends", 1), ("reads", 4), ("writes", 1), ("relay", 1))

@@ -15,8 +15,8 @@ from sqlalchemy import RowMapping, TextClause, bindparam, text
 from events.failpoints import failpoint
 from events.folding import Fold
 from events.store import tables as t
-from events.store.database import Database
-from events.store.outgoing import LEASE, RELEASE, ask
+from events.store.database import Database, ask
+from events.store.outgoing import LEASE, RELEASE
 from events.store.port import StoredEvent
 from events.store.postgres import stored_event
 

@@ -12,13 +12,13 @@ from uuid import UUID
 
 from sqlalchemy import RowMapping, bindparam, text
 
-from events.bus.port import Message
 from events.codec import canonical
 from events.failpoints import failpoint
+from events.message import Message
 from events.store import tables as t
 from events.store.bus_port import Early, Gap, Key, Letter, Listener, Mark, Waiting, letter_id
-from events.store.database import Database
-from events.store.outgoing import IDENTITY, ask
+from events.store.database import Database, ask
+from events.store.outgoing import IDENTITY
 from events.store.port import Unavailable
 
 FIRST = UUID(int=0)

@@ -1,23 +1,20 @@
 """What the relay keeps in the database: who leads, how far the bus has come, and the announcements after that."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, TextClause, text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import RowMapping, text
 
-from events.bus.port import Message
 from events.codec import canonical
 from events.failpoints import failpoint
+from events.message import Message
 from events.store import tables as t
 from events.store.bus_port import Behind, Lost, Noted, Restore, Tail
-from events.store.database import Database
+from events.store.database import Database, ask
 from events.store.port import StoredEvent, Unavailable
-from events.store.postgres import failure_of, stored_event
+from events.store.postgres import stored_event
 from events.store.told import as_told, lost_beside
 
 RELAY = "relay"
@@ -201,15 +198,3 @@ def _as_columns(lost: Sequence[Lost], identity: str) -> dict[str, Any]:
         "bodies": [each.message.body for each in lost],
         "identity": identity,
     }
-
-
-async def ask(
-    engine: AsyncEngine, statement: TextClause | Any, parameters: Mapping[str, Any] | None = None
-) -> Sequence[RowMapping]:
-    """One statement, one transaction."""
-    try:
-        async with engine.connect() as connection:
-            result = await connection.execute(statement, parameters or {})
-            return result.mappings().all() if result.returns_rows else []
-    except (DBAPIError, PoolTimeout, OSError) as error:
-        raise failure_of(error) from error

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from events.kernel import Row, Unacceptable
 from events.store import tables as t
-from events.store.database import Database
+from events.store.database import Database, failure_of
 from events.store.port import (
     AllRecorded,
     Answer,
@@ -31,26 +31,8 @@ from events.store.port import (
     StoredEvent,
     Together,
     Unavailable,
-    Unstorable,
     VersionMoved,
 )
-
-BAD_DATA = ("22", "23")
-LOST = ("08", "57P")
-"""Connection failures and a server going down: the answer is lost, not the question whether it was done."""
-
-
-def failure_of(error: BaseException) -> Exception:
-    """What a driver's error means for the one who asked."""
-    if isinstance(error, PoolTimeout):
-        return Unavailable("no database connection is free")
-    state = str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
-    if not state or state.startswith(LOST):
-        return OutcomeUnknown("the database did not answer")
-    if state.startswith(BAD_DATA):
-        return Unstorable("The database refuses this data.")
-    return Unavailable(f"the database undid it (SQLSTATE {state})")
-
 
 LOAD = text("""
     SELECT clock_timestamp() + b.ahead AS now, s.version, s.shape, s.state::text AS state,

@@ -17,9 +17,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from events.store import tables as t
-from events.store.database import Database
+from events.store.database import Database, failure_of
 from events.store.port import StoredEvent
-from events.store.postgres import failure_of, stored_event
+from events.store.postgres import stored_event
 
 DERIVED = text("""
     SELECT k.stream, s.version, s.public_version, s.shape, s.state::text AS state, s.deadline,
