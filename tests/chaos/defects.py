@@ -97,6 +97,7 @@ PLANTED = (
             _in("bus/relay.py", "position = await self._rewound(epoch, position, 0)\n", "pass\n"),
             _in("bus/relay.py", "        if last < position:\n", "        if False:\n"),
         ),
+        short=True,
     ),
     Planted(
         name="the relay trusts the position of another database",
@@ -104,12 +105,14 @@ PLANTED = (
         named="older database|has given up|noticed",
         changes=(_in("bus/relay.py", "if each.whose is Whose.STRANGE:", "if False:"),),
         rounds=2,
+        short=True,
     ),
     Planted(
         name="nothing is flushed to disk",
         kind="power-cut",
         named="lost",
         flushes=False,
+        short=True,
     ),
     Planted(
         name="the inbox moves on before the reaction is on disk",
@@ -141,7 +144,6 @@ PLANTED = (
         kind="w7a-reacted",
         named="calls for was not done",
         changes=(_ANOTHER_ID_EACH_TIME,),
-        short=True,
     ),
     Planted(
         name="what is not understood is passed over",
@@ -157,7 +159,6 @@ PLANTED = (
         changes=(
             _in("store/append.sql", "ON CONFLICT (tenant, key) DO NOTHING", "WHERE false ON CONFLICT DO NOTHING"),
         ),
-        short=True,
     ),
     Planted(
         name="a deadline is not kept up to date",

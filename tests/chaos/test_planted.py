@@ -11,6 +11,8 @@ from kinds import all_kinds
 from stack.copies import ROOT
 
 HERE = Path(__file__).resolve().parent
+CANNOT_BE_TRIED = 3
+"""A power cut needs root and loop devices. What could be tried was caught."""
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.name)
@@ -29,6 +31,8 @@ def test_the_place_to_plant_a_defect_and_the_kind_to_catch_it_exist(planted: Pla
 def test_planted_defects_are_caught() -> None:
     command = [sys.executable, "-P", HERE / "planted.py", "--short", "--seed", "1"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+    if ran.returncode == CANNOT_BE_TRIED:
+        pytest.skip(ran.stdout)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     short = sum(planted.short for planted in PLANTED)
     assert f"{short} of {short} planted defects caught" in ran.stdout

@@ -128,6 +128,7 @@ async def test_what_cannot_be_done_now_is_503_with_retry_after(
     answer = await house("p-ann", "electrician").post("/v1/lights", {"room": "Hall"})
     assert (answer.status_code, answer.json()["type"]) == (503, f"/problems/{slug}")
     assert answer.headers["retry-after"] == "1"
+    assert f"commands cannot be written: {failure}" in (await house.http.get("/readyz")).json()["degraded"]
 
 
 # --- health ---

@@ -139,6 +139,25 @@ async def test_a_statement_that_somebody_cancels_is_not_done(writer: Writer, sql
     assert not await is_recorded(sql, append.command)
 
 
+async def test_why_nothing_could_be_written_is_known_until_something_was_or_nobody_tries(
+    writer: Writer, sql: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def is_refused() -> None:
+        transaction = await hold_head(sql)
+        with pytest.raises(Unavailable, match="55P03"):
+            await writer.append(an_append())
+        await transaction.rollback()
+
+    assert writer.trouble == ""
+    await is_refused()
+    assert "55P03" in writer.trouble
+    await writer.append(an_append())
+    assert writer.trouble == ""
+    monkeypatch.setattr("events.store.writer.TROUBLE_LASTS", 0.0)
+    await is_refused()
+    assert writer.trouble == ""
+
+
 # --- a connection that is lost
 
 

@@ -54,6 +54,8 @@ class Health:
         )
         if self.deaf:
             found.append("CLOSELOOP_CONSUME is off: nothing is heard")
+        if self.writer.trouble:
+            found.append(f"commands cannot be written: {self.writer.trouble}")
         if self.scheduler.silent_for > SILENCE_SECONDS:
             found.append(f"no deadline was looked at for {self.scheduler.silent_for:.0f} s")
         if self.scheduler.parked:

@@ -19,6 +19,8 @@ log = structlog.get_logger(__name__)
 
 ROWS_AT_ONCE = 4000
 """A batch takes up no more commands once it has so many side rows: it must be done well within `statement_timeout`."""
+TROUBLE_LASTS = 5.0
+"""Seconds for which a failure is remembered: whoever still has something to write has tried again by then."""
 
 
 @dataclass
@@ -49,6 +51,7 @@ class Writer:
         self._filled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.stopped = False
+        self._trouble, self._trouble_until = "", 0.0
         self.after: Callable[[], None] = lambda: None
         """Called when a batch is on disk: whoever waits for new facts need not poll for them."""
 
@@ -74,6 +77,11 @@ class Writer:
     def waiting(self) -> int:
         """How many commands wait."""
         return len(self._queue)
+
+    @property
+    def trouble(self) -> str:
+        """Why commands could not be written a moment ago; empty as soon as one was."""
+        return self._trouble if asyncio.get_running_loop().time() < self._trouble_until else ""
 
     async def append(self, append: Append | Together) -> Answer:
         """The answer of the store. Raises Unavailable (not done) or OutcomeUnknown (may be done)."""
@@ -124,10 +132,12 @@ class Writer:
                 await self._halve(batch, culprit)
                 return
             except Unavailable as reason:
+                self._note(reason)
                 # The statement was undone as a whole, unless an earlier try of it was lost on the way.
                 self._fail(batch, lambda each, why=reason: OutcomeUnknown(str(why)) if each.sent else why)
                 return
-            except OutcomeUnknown:
+            except OutcomeUnknown as reason:
+                self._note(reason)
                 for each in batch:
                     each.sent = True
                 await asyncio.sleep(pause)
@@ -140,6 +150,7 @@ class Writer:
     async def _send(self, batch: Sequence[Waiting]) -> None:
         await failpoint("W1")
         answers = await self._store.append([each.append for each in batch])
+        self._trouble = ""
         self.after()
         await failpoint("W2")
         for each, answer in zip(batch, answers, strict=True):
@@ -152,6 +163,9 @@ class Writer:
         middle = len(batch) // 2
         await self._write(batch[:middle])
         await self._write(batch[middle:])
+
+    def _note(self, trouble: Exception) -> None:
+        self._trouble, self._trouble_until = str(trouble), asyncio.get_running_loop().time() + TROUBLE_LASTS
 
     def _still_in_time(self, batch: list[Waiting]) -> list[Waiting]:
         now = asyncio.get_running_loop().time()
