@@ -313,8 +313,12 @@ async def test_it_runs_by_itself_also_before_the_database_can_be_reached(
     await refolder.start()
     assert refolder.unready() == ["it is not known yet whether the lists are complete"]
     await sql.execute("ALTER TABLE elsewhere RENAME TO list_declarations")
-    await until(lambda: sql.fetchval("SELECT count(*) FROM list_declarations"))
-    assert refolder.unready() == []
+
+    async def ready() -> bool:
+        return not refolder.unready()
+
+    await until(ready)
+    assert await sql.fetchval("SELECT count(*) FROM list_declarations") == 1
     assert await sql.fetchval("SELECT shape FROM states") == 2
     await refolder.stop()
     assert refolder.complaints() == []
