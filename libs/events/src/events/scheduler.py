@@ -19,7 +19,7 @@ BATCH = 200
 PATIENCE = 30.0
 """Seconds after which a deadline that cannot be told for now is said to be held up."""
 
-Whose: TypeAlias = tuple[str, str, UUID]
+StreamKey: TypeAlias = tuple[str, str, UUID]
 """(tenant, kind, stream)"""
 
 
@@ -41,7 +41,7 @@ class Scheduler:
         self._refolder = refolder
         self._every = every
         self._patience = patience
-        self._waits: dict[Whose, float] = {}
+        self._waits: dict[StreamKey, float] = {}
         """What could not be told for now at the last look, and since when."""
         self._task: asyncio.Task[None] | None = None
         self._last_look = 0.0
@@ -73,11 +73,11 @@ class Scheduler:
 
     async def look(self) -> int:
         """Handle everything that is due now; how many streams were due."""
-        due, waits, now = 0, dict[Whose, float](), asyncio.get_running_loop().time()
+        due, waits, now = 0, dict[StreamKey, float](), asyncio.get_running_loop().time()
         async for found in self._pages():
             for each in await self._tell_all(found):
-                whose = (each.tenant, each.kind, each.stream)
-                waits[whose] = self._waits.get(whose, now)
+                key = (each.tenant, each.kind, each.stream)
+                waits[key] = self._waits.get(key, now)
             due += len(found)
             self._last_look = asyncio.get_running_loop().time()
         self._waits = waits
