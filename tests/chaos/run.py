@@ -30,7 +30,7 @@ from results import results_alone
 from rounds import Ring, Round, Sum, batches
 
 COLUMNS = ("rounds", "hits", "acknowledged", "lost", "duplicated", "phantom", "recovery_s", "ready_s", "seconds")
-BATCH = 20
+BATCH = 40
 SHORT_BATCH = 6
 """Rounds on one stack: it fills, and what is checked in the end is all that is in it."""
 SHORT_PATIENCE = 3.0

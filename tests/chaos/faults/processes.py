@@ -51,11 +51,14 @@ WINDOWS = {
 
 
 def kill_at_window(window: str, arena: Arena, chance: Random) -> None:
-    """A service is started anew so that it kills itself there, at a passing of its own choice."""
+    """A service is started anew so that it kills itself there, at a passing of its own choice.
+
+    It is told to stop before, politely: killed, it would leave behind a lease that the next one has to wait for.
+    """
     early = window == "W9-waiting"
     service = arena.next_of(HEAR_LONG_STREAMS if early else SERVICES, window, chance)
     hit = chance.randint(1, WINDOWS[window][1])
-    service.kill()
+    service.stop()
     disorder = shuffling(arena, service.name, chance) if early else nullcontext()
     with _armed(service, f"{window}:kill9:{hit}"), disorder:
         service.child.start()

@@ -41,7 +41,7 @@ class RelaySettings:
     window: int = 256
     """How many announcements are under way at once."""
     publish_timeout: float = 3.0
-    lease: float = 4.0
+    lease: float = 3.0
     renew: float = 1.0
     look: float = 5.0
     """How often the stream is looked at between reconnects: is it the same, is there room?"""
