@@ -23,6 +23,7 @@ RUN = Path(__file__).with_name("run.py")
 WINDOWS = ("w1", "w2", "w3", "w4", "w5", "w6", "w7a", "w7b", "w8", "w9")
 OFTEN = {"processes", "connections", "servers"}
 LOSE_DATA = {"nats-emptied", "stream-deleted", "durable-deleted"}
+OF_PROCESSES_TOO = {"one-of-two-killed", "one-of-two-frozen", "rolling-restart"}
 
 
 def test_every_window_has_a_kind() -> None:
@@ -46,7 +47,8 @@ def test_processes_and_connections_have_twenty_rounds_and_all_else_five() -> Non
     for file in FAULTS.glob("[a-z]*.py"):
         module = __import__(f"faults.{file.stem}", fromlist=["KINDS"])
         for kind in module.KINDS:
-            least = 20 if file.stem in OFTEN and kind.name not in LOSE_DATA else 5
+            often = (file.stem in OFTEN and kind.name not in LOSE_DATA) or kind.name in OF_PROCESSES_TOO
+            least = 20 if often else 5
             assert kind.rounds >= least or kind.name.startswith("thousand-"), kind.name
 
 

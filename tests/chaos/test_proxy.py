@@ -208,9 +208,12 @@ async def test_a_request_breaks_off_before_its_first_byte_each_time_until_healed
 
 
 async def test_a_server_that_is_away_is_a_connection_that_breaks() -> None:
-    with Proxy(lambda: Path("/nowhere/at/all")) as proxy, pytest.raises(ConnectionResetError):
+    async def ask(proxy: Proxy) -> None:
         reader, _ = await connect(proxy)  # it may break as early as this
         await asyncio.wait_for(reader.read(1), 2)
+
+    with Proxy(lambda: Path("/nowhere/at/all")) as proxy, pytest.raises(ConnectionResetError):
+        await ask(proxy)
 
 
 async def test_postgres_is_reached_through_it(postgres: Postgres) -> None:

@@ -177,24 +177,24 @@ KINDS = [
         name="told-again",
         says="Recent messages are published again under their own ids, twice and a hundred times.",
         strike=partial(tell_again, the_same_id),
-        rounds=10,
+        rounds=5,
     ),
     Kind(
         name="told-anew",
         says="Recent messages are published again under fresh ids, twice and a hundred times.",
         strike=partial(tell_again, a_fresh_id),
-        rounds=10,
+        rounds=5,
     ),
     Kind(
         name="echo",
         says="Every message is published again in the same moment, and once more a little later.",
         strike=echo,
-        rounds=10,
+        rounds=5,
     ),
     Kind(
         name="shuffled",
         says="Messages reach the consumers late and in another order, some only when their ack is overdue.",
         strike=shuffle,
-        rounds=10,
+        rounds=5,
     ),
 ]

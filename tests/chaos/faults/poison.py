@@ -146,6 +146,6 @@ KINDS = [
         name="poison",
         says="Messages that nobody can understand, or not yet, are parked, said and dropped; the rest flows.",
         strike=poison,
-        rounds=10,
+        rounds=5,
     ),
 ]

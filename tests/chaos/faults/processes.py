@@ -123,7 +123,7 @@ def kill_again_and_again(arena: Arena, chance: Random) -> None:
     service.kill()
     for _ in range(2):
         service.child.start()
-        time.sleep(chance.uniform(0.5, 3))
+        time.sleep(chance.uniform(0.5, 2))
         service.kill()
     service.child.start()
 
@@ -202,12 +202,12 @@ def freeze_nats(arena: Arena, chance: Random) -> None:
 
 
 def _freeze(arena: Arena, pids: list[int], chance: Random) -> None:
-    """For two to six seconds; somebody must have been at work in them."""
+    """For two to five seconds; somebody must have been at work in them."""
     for pid in pids:
         os.kill(pid, SIGSTOP)
     try:
         seen = 0
-        until = time.monotonic() + chance.uniform(2, 6)
+        until = time.monotonic() + chance.uniform(2, 5)
         while time.monotonic() < until:
             seen = max(seen, arena.load.unanswered())
             time.sleep(0.05)
@@ -241,8 +241,8 @@ KINDS = [
     Kind(name="all-killed", says="All services are killed at once.", strike=kill_all),
     Kind(name="two-killed", says="Two of services, PostgreSQL and NATS are killed at once.", strike=kill_two),
     Kind(name="terminated", says="A service is told to stop, under load.", strike=terminate),
-    Kind(name="frozen", says="One or two services stand still for 2 to 6 s.", strike=freeze_services),
-    Kind(name="postgres-frozen", says="PostgreSQL stands still for 2 to 6 s.", strike=freeze_postgres),
-    Kind(name="backends-frozen", says="Backends that append stand still for 2 to 6 s.", strike=freeze_backends),
-    Kind(name="nats-frozen", says="NATS stands still for 2 to 6 s.", strike=freeze_nats),
+    Kind(name="frozen", says="One or two services stand still for 2 to 5 s.", strike=freeze_services),
+    Kind(name="postgres-frozen", says="PostgreSQL stands still for 2 to 5 s.", strike=freeze_postgres),
+    Kind(name="backends-frozen", says="Backends that append stand still for 2 to 5 s.", strike=freeze_backends),
+    Kind(name="nats-frozen", says="NATS stands still for 2 to 5 s.", strike=freeze_nats),
 ]

@@ -46,12 +46,12 @@ REFOLDED_WITHIN = 30.0
 
 
 def restart_rolling(arena: "Arena", chance: Random) -> None:
-    """The same code: of each service a new process joins, both serve, the old one is told to stop."""
-    for name in chance.sample(SERVICES, len(SERVICES)):
-        arena.load.until_busy(name)
-        joined = arena.join(name)
-        time.sleep(chance.uniform(0.0, 0.5))
-        arena.succeed(joined)
+    """The same code: a new process joins, both serve, the old one is told to stop; each service in its turn."""
+    name = arena.next_of(SERVICES, "replaced", chance).name
+    arena.load.until_busy(name)
+    joined = arena.join(name)
+    time.sleep(chance.uniform(0.0, 0.5))
+    arena.succeed(joined)
 
 
 def upgrade_rolling(arena: "Arena", chance: Random) -> None:
@@ -234,9 +234,8 @@ def _refused_for(asked: Asked) -> float:
 KINDS = [
     Kind(
         name="rolling-restart",
-        says="Each service is replaced by a process of the same code.",
+        says="One service after the other is replaced by a process of the same code.",
         strike=restart_rolling,
-        rounds=10,
     ),
     Kind(
         name="rolling-upgrade",
@@ -249,7 +248,7 @@ KINDS = [
         name="expand-contract",
         says="A database is migrated under load: expand, then contract.",
         strike=migrate_under_load,
-        rounds=10,
+        rounds=5,
     ),
     Kind(name="w10-migrating", says="Whoever migrates is killed in the middle.", strike=kill_while_migrating),
 ]

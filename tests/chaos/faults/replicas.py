@@ -70,20 +70,18 @@ KINDS = [
         says="Two processes of each service serve side by side.",
         strike=both_serve,
         needs=TWO,
-        rounds=10,
+        rounds=5,
     ),
     Kind(
         name="one-of-two-killed",
         says="One of two replicas is killed, rather the leader.",
         strike=kill_one,
         needs=TWO,
-        rounds=10,
     ),
     Kind(
         name="one-of-two-frozen",
         says="One of two replicas sleeps, and wakes up late.",
         strike=freeze_one,
         needs=TWO,
-        rounds=10,
     ),
 ]
