@@ -32,6 +32,7 @@ from simulation.database import Tables
 from simulation.history import play
 from simulation.incoming import SimulatedIncoming
 from simulation.store import SimulatedStore
+from simulation.world import TENANT, TENANTS
 
 SEEDS = range(120)
 Plant = pytest.MonkeyPatch
@@ -229,6 +230,25 @@ def a_durable_is_trusted_also_by_an_older_database(plant: Plant) -> None:
     plant.setattr(storm, "RESTORES", 1.0)
 
 
+def what_follows_takes_place_at_another_tenant(plant: Plant) -> None:
+    instruction = Reactor._instruction
+
+    def astray(self: Reactor, *about: Any) -> Instruction:
+        return replace(instruction(self, *about), tenant=TENANT)
+
+    plant.setattr(Reactor, "_instruction", astray)
+
+
+def an_object_is_shown_to_every_tenant(plant: Plant) -> None:
+    load = SimulatedStore.load
+
+    async def indiscreet(self: SimulatedStore, tenant: str, kind: str, stream: UUID, command: UUID | None) -> Loaded:
+        found = [await load(self, each, kind, stream, command) for each in (tenant, *TENANTS)]
+        return next((each for each in found if each.version), found[0])
+
+    plant.setattr(SimulatedStore, "load", indiscreet)
+
+
 # --- what the simulation has found, planted again ---------------------------------------------------------------------
 
 
@@ -271,6 +291,8 @@ def a_stream_that_went_back_is_published_to_before_it_is_compared(plant: Plant) 
         earlier_outcomes_are_not_looked_up,
         an_older_database_is_not_noticed_by_its_relay,
         a_durable_is_trusted_also_by_an_older_database,
+        what_follows_takes_place_at_another_tenant,
+        an_object_is_shown_to_every_tenant,
         a_stream_that_went_back_is_published_to_before_it_is_compared,
     ],
 )

@@ -6,8 +6,10 @@ Whatever is no answer is asked again, under the same id, of whichever process li
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from itertools import count
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from chassis.routes import Act, FanOut, Routes
@@ -27,6 +29,7 @@ PATIENCE = 12.0
 class Acknowledged:
     """A 2xx: what a client was told, and when."""
 
+    tenant: str
     service: str
     command: UUID
     recorded: Recorded
@@ -37,6 +40,7 @@ class Acknowledged:
 class Request:
     """A POST of one act; to a new object where there is no `id`, else to it as it was `seen`."""
 
+    tenant: str
     routes: Routes
     act: Act
     person: str
@@ -57,7 +61,7 @@ class Request:
         """As a door makes it; `made` is the id of a new object."""
         return Instruction(
             aggregate=self.routes.aggregate,
-            tenant=TENANT,
+            tenant=self.tenant,
             stream=self.id or made,
             command=told,
             id=command,
@@ -71,25 +75,32 @@ class Request:
 
 
 class Clients:
-    """All clients of all services, and what they were told."""
+    """The clients of one tenant, and what all clients of all services were told."""
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.tenant = TENANT
         self.chance = world.chance
         self.acknowledged: list[Acknowledged] = []
         self.refused: dict[str, Refused] = {}
         """By the correlation of what was asked."""
-        self.asked: set[UUID] = set()
-        """The ids of all commands that anybody ever meant."""
+        self.asked: set[tuple[str, UUID]] = set()
+        """The tenants and ids of all commands that anybody ever meant."""
         self.bugs: list[str] = []
         """What a service answered with 500."""
-        self._keys = 0
+        self._keys = count(1)
+
+    def of(self, tenant: str) -> Self:
+        """People of another tenant; their books are kept together."""
+        others = copy(self)
+        others.tenant = tenant
+        return others
 
     async def create(self, service: str, path: str, person: str, body: Mapping[str, Any]) -> Recorded | None:
         """`POST /v1/<path>`; None if it was refused."""
         routes = self._routes(service, path)
         act = next(each for each in routes.acts if not each.name)
-        return await self._act(service, Request(routes, act, person, body))
+        return await self._act(service, Request(self.tenant, routes, act, person, body))
 
     async def act(
         self, service: str, path: str, id: UUID, name: str, person: str, body: Mapping[str, Any] | None = None
@@ -100,7 +111,8 @@ class Clients:
         for _ in range(5):
             found = await self.get(service, path, id)
             try:
-                return await self._act(service, Request(routes, act, person, body or {}, id, found.version))
+                request = Request(self.tenant, routes, act, person, body or {}, id, found.version)
+                return await self._act(service, request)
             except Stale:
                 continue
         return None
@@ -108,14 +120,14 @@ class Clients:
     async def get(self, service: str, path: str, id: UUID) -> Found[Any]:
         """`GET /v1/<path>/{id}`."""
         aggregate = self._routes(service, path).aggregate
-        return await self._stubbornly(service, lambda process: process.handler.read(aggregate, TENANT, id))
+        return await self._stubbornly(service, lambda process: process.handler.read(aggregate, self.tenant, id))
 
     async def submit(self, service: str, path: str, person: str, body: Mapping[str, Any]) -> bool:
         """`POST /v1/<path>`, where that becomes several commands; whether it was accepted."""
         fan_out = next(each for each in self._fan_outs(service) if each.path == path)
         id, text = self._new_command(service, person, path), canonical(body)
         submitted = Submitted(
-            tenant=TENANT,
+            tenant=self.tenant,
             id=id,
             body=_read(fan_out.body, body),
             by=Actor(person=person),
@@ -137,7 +149,7 @@ class Clients:
         async def serve(process: Process) -> Recorded:
             # A repetition makes another id, but its command is known and names the first.
             id_of = request.act.id_of
-            made = id_of(TENANT, told) if id_of else UUID(int=self.chance.getrandbits(128), version=4)
+            made = id_of(self.tenant, told) if id_of else UUID(int=self.chance.getrandbits(128), version=4)
             return await self._never_refusing_what_was_done(process, request.instruction(told, command, made))
 
         try:
@@ -204,14 +216,13 @@ class Clients:
     # --- the books of the clients -------------------------------------------------------------------------------------
 
     def _new_command(self, service: str, person: str, operation: str) -> UUID:
-        self._keys += 1
-        command = derived_id("http", TENANT, person, f"{service} {operation}", f"key {self._keys}")
-        self.asked.add(command)
+        command = derived_id("http", self.tenant, person, f"{service} {operation}", f"key {next(self._keys)}")
+        self.asked.add((self.tenant, command))
         return command
 
     def _acknowledge(self, service: str, command: UUID, recorded: Recorded) -> None:
         at = asyncio.get_running_loop().time()
-        self.acknowledged.append(Acknowledged(service, command, recorded, at))
+        self.acknowledged.append(Acknowledged(self.tenant, service, command, recorded, at))
         self.world.note(f"{service} acknowledged {recorded.kind} {recorded.stream} version {recorded.version}")
 
     def _note_refusal(self, service: str, operation: str, refusal: Refused, command: UUID) -> None:

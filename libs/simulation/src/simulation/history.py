@@ -17,7 +17,7 @@ from simulation.loop import SimulatedLoop, Stuck, TimeIsUp
 from simulation.mischief import DELAYS, Climate, Weather
 from simulation.stories import STORIES
 from simulation.storm import LASTS, heal, keep_running, operate, storm
-from simulation.world import SETTINGS, Site, World
+from simulation.world import SETTINGS, TENANTS, Site, World
 
 STARTS = (0.0, 3.0, 3.0, 6.0, 9.0)
 """Of the stories; some begin at the same moment, because it is then that they get in each other's way."""
@@ -74,9 +74,9 @@ async def _history(world: World, clients: Clients) -> list[str]:
     for site in world.sites.values():
         site.start()
     keepers = [asyncio.create_task(each(world)) for each in (keep_running, operate)]
-    cast = [story for story in STORIES for _ in range(world.chance.choice((0, 1, 1, 2, 3)))]
+    cast = [(story, clients.of(tenant)) for story in STORIES for tenant in _whose(world.chance)]
     stories = asyncio.gather(
-        *(_after(world.chance.choice(STARTS), story, clients) for story in cast), return_exceptions=True
+        *(_after(world.chance.choice(STARTS), story, people) for story, people in cast), return_exceptions=True
     )
     await asyncio.gather(storm(world), asyncio.sleep(LASTS))
     heal(world)
@@ -86,6 +86,11 @@ async def _history(world: World, clients: Clients) -> list[str]:
     for keeper in keepers:
         keeper.cancel()
     return found + complaints(world, clients)
+
+
+def _whose(chance: Random) -> list[str]:
+    """Who plays a story: nobody, or some, and mostly of one tenant, so that they get in each other's way."""
+    return chance.choices(TENANTS, weights=(3, 1), k=chance.choice((0, 1, 1, 2, 3)))
 
 
 async def _after(moment: float, story: Any, clients: Clients) -> None:

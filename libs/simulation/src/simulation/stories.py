@@ -54,6 +54,11 @@ RISK = {
     "consequence": "No bookings",
     "owner": "p-ruiz",
 }
+ASSESSMENT = {
+    "inherent": {"likelihood": 5, "impact": 5},
+    "current": {"likelihood": 4, "impact": 4},
+    "rationale": "Two failures",
+}
 
 
 async def an_audit(clients: Clients) -> None:
@@ -136,7 +141,7 @@ async def a_risk(clients: Clients) -> None:
         return
     for _ in range(chance.randint(1, 2)):
         current = {"likelihood": chance.randint(2, 5), "impact": chance.randint(3, 5)}
-        said = {"inherent": {"likelihood": 5, "impact": 5}, "current": current, "rationale": "Two failures"}
+        said = {**ASSESSMENT, "current": current}
         await clients.act("risk", "risks", registered.stream, "assessments", "p-vogt", said)
         await asyncio.sleep(chance.choice((0.0, 2.0)))
 
@@ -173,7 +178,8 @@ async def a_worker(clients: Clients) -> None:
     chance, improvement = clients.chance, clients.world.sites["improvement"]
     for _ in range(chance.randint(2, 12)):
         await asyncio.sleep(chance.choice((0.5, 2.0)))
-        rows = [id for _, kind, id in improvement.database.tables.states if kind == "corrective-action"]
+        states = improvement.database.tables.states
+        rows = [id for tenant, kind, id in states if (tenant, kind) == (clients.tenant, "corrective-action")]
         if not rows:
             continue
         action = await clients.get("improvement", "corrective-actions", chance.choice(rows))
@@ -185,4 +191,32 @@ async def a_worker(clients: Clients) -> None:
             await clients.act("improvement", "corrective-actions", action.id, name, person, said)
 
 
-STORIES: Sequence[Story] = (an_audit, a_service, a_risk, an_appointment, a_worker)
+async def a_stranger(clients: Clients) -> None:
+    """Somebody has got hold of the id of another tenant's object; to them there is no such object."""
+    for _ in range(clients.chance.randint(1, 4)):
+        await asyncio.sleep(clients.chance.choice((1.0, 4.0)))
+        service, path, kind, name, person, said = clients.chance.choice(INTERFERENCES)
+        states = clients.world.sites[service].database.tables.states
+        foreign = [id for tenant, of, id in states if of == kind and tenant != clients.tenant]
+        if foreign:
+            await _interfere(clients, (service, path, clients.chance.choice(foreign)), name, person, said)
+
+
+INTERFERENCES: Sequence[tuple[str, str, str, str, str, dict[str, Any]]] = (
+    ("audit", "findings", "finding", "withdrawal", "p-okafor", {"reason": "Not in operation"}),
+    ("risk", "risks", "risk", "assessments", "p-vogt", ASSESSMENT),
+    ("improvement", "corrective-actions", "corrective-action", *STEPS["opened"][0]),
+)
+
+
+async def _interfere(
+    clients: Clients, place: tuple[str, str, UUID], name: str, person: str, said: dict[str, Any]
+) -> None:
+    service, path, id = place
+    if (await clients.get(service, path, id)).version:
+        clients.bugs.append(f"{clients.tenant} reads {path} {id} of another tenant")
+    if await clients.act(service, path, id, name, person, said):
+        clients.bugs.append(f"{clients.tenant} changes {path} {id} of another tenant")
+
+
+STORIES: Sequence[Story] = (an_audit, a_service, a_risk, an_appointment, a_worker, a_stranger)

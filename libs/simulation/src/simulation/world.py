@@ -27,6 +27,8 @@ from simulation.outgoing import SimulatedOutgoing
 from simulation.store import SimulatedStore
 
 TENANT = "meridian"
+TENANTS = (TENANT, "halden")
+"""They share every service, bus and clock, and must not notice it."""
 NAMES = ("audit", "sla", "risk", "improvement")
 BEGIN = datetime(2026, 4, 14, 8, 0, tzinfo=UTC)
 SETTINGS = BusSettings(relay=RelaySettings(poll=0.5, window=16))

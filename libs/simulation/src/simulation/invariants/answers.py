@@ -6,14 +6,14 @@ from chassis.submissions import submissions
 from events.handling import metadata_of
 from simulation.clients import Clients
 from simulation.invariants.reading import Complaints, announcements_of
-from simulation.world import TENANT, World
+from simulation.world import World
 
 
 def acknowledged(world: World, clients: Clients) -> Complaints:
     """P1: what was acknowledged stands in the books as it was told."""
     for told in clients.acknowledged:
         site = world.sites[told.service]
-        kept = site.database.tables.commands.get((TENANT, told.command))
+        kept = site.database.tables.commands.get((told.tenant, told.command))
         if told.command in site.forgotten:
             continue  # an operator has decided to go on without it
         if kept is None:
@@ -37,14 +37,15 @@ def refused(world: World, clients: Clients) -> Complaints:
 
 
 def asked_for(world: World, clients: Clients) -> Complaints:
-    """Whatever happened was asked for by a client, followed from news, or was due."""
-    events = {event.id for site in world.sites.values() for event in site.database.tables.events}
-    events |= {id for site in world.sites.values() for id in site.forgotten}
-    events |= {each.id for site in world.sites.values() for each in announcements_of(site)}
+    """P9: whatever happened was asked for by a client of that tenant, followed from its news, or was due."""
+    events = {(event.tenant, event.id) for site in world.sites.values() for event in site.database.tables.events}
+    events |= {(each.tenant, each.id) for site in world.sites.values() for each in announcements_of(site)}
+    forgotten = {id for site in world.sites.values() for id in site.forgotten}
     for site in world.sites.values():
         for event in site.database.tables.events:
             about = metadata_of(event)
-            followed = about["causation"] is not None and UUID(about["causation"]) in events
+            cause = UUID(about["causation"]) if about["causation"] else None
+            followed = (event.tenant, cause) in events or cause in forgotten
             due = about["by"]["person"] == "system:deadline"
-            if not (followed or due or UUID(about["correlation"]) in clients.asked):
-                yield f"phantom: {site.name} {event.position} {event.type} was asked for by nobody"
+            if not (followed or due or (event.tenant, UUID(about["correlation"])) in clients.asked):
+                yield f"phantom: {site.name} {event.position} {event.type} was asked for by nobody of {event.tenant}"

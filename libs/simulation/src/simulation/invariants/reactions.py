@@ -39,19 +39,19 @@ def nothing_guessed(world: World) -> Complaints:
 def each_carried_out_once(world: World) -> Complaints:
     """Whatever follows from what was said stands in the books of whoever heard it, under the one id that it has."""
     for listener in world.sites.values():
-        wanted = {id for source in world.sites.values() for id in _following(listener, source)}
-        done = {id for (_, id), kept in listener.database.tables.commands.items() if kept.origin is Origin.NEWS}
+        wanted = {key for source in world.sites.values() for key in _following(listener, source)}
+        done = {key for key, kept in listener.database.tables.commands.items() if kept.origin is Origin.NEWS}
         if lost := wanted - done:
             yield f"lost: {listener.name} has not done {len(lost)} things that follow from what was said: {min(lost)}"
         if more := done - wanted:
             yield f"phantom: {listener.name} has done {len(more)} things that follow from nothing: {min(more)}"
 
 
-def _following(listener: Site, source: Site) -> Iterator[UUID]:
-    """The ids of the commands that follow for a service from all that another one has said."""
+def _following(listener: Site, source: Site) -> Iterator[tuple[str, UUID]]:
+    """The tenants and ids of the commands that follow for a service from all that another one has said."""
     for event in announcements_of(source):
         news = understood(source.name, to_message(source.name, event)).news
         for feature in listener.service.features:
             if feature.react and isinstance(news.body, feature.hears):
                 for reaction in feature.react(news):
-                    yield derived_id(news.tenant, news.event, reaction.rule, reaction.key)
+                    yield news.tenant, derived_id(news.tenant, news.event, reaction.rule, reaction.key)

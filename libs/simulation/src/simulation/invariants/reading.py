@@ -16,13 +16,13 @@ Complaints = Iterator[str]
 """Each is one sentence that says what is not as it was promised."""
 
 
-def states_of(site: Site, kind: str) -> dict[UUID, Any]:
-    """All states of a kind, by id."""
+def states_of(site: Site, tenant: str, kind: str) -> dict[UUID, Any]:
+    """All states of a kind that a tenant has, by id."""
     aggregate = aggregates_of(site)[kind]
     return {
         id: state_from_json(aggregate, row.state)
-        for (_, of, id), row in site.database.tables.states.items()
-        if of == kind
+        for (owner, of, id), row in site.database.tables.states.items()
+        if (owner, of) == (tenant, kind)
     }
 
 

@@ -2,14 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
 from contracts.audit import NONCONFORMITIES
 from improvement_service.corrective_actions.state import OVER, CorrectiveAction
 from simulation.invariants.reading import Complaints, aggregates_of, states_of
-from simulation.world import World
+from simulation.world import Site, World
 
 OCCASIONS: dict[str, Callable[[str, dict[str, Any]], bool]] = {
     "audit": lambda name, body: (
@@ -21,12 +21,12 @@ OCCASIONS: dict[str, Callable[[str, dict[str, Any]], bool]] = {
 """Which announcements (type, body) of a service call for an action."""
 
 
-def every_source_has_one_action(world: World) -> Complaints:
+def every_source_has_one_action(world: World, tenant: str) -> Complaints:
     """C-01: every finding, breach and risk that calls for an action is in one, and in no two at a time."""
-    occasions = _occasions(world)
+    occasions = _occasions(world, tenant)
     within = [
         (action, entry.source.id)
-        for action in states_of(world.sites["improvement"], "corrective-action").values()
+        for action in states_of(world.sites["improvement"], tenant, "corrective-action").values()
         for entry in (*action.entries, *action.former)
     ]
     actions = Counter(source for _, source in within)
@@ -42,24 +42,30 @@ def every_source_has_one_action(world: World) -> Complaints:
         yield f"phantom: there is an action for {source}, which never called for one"
 
 
-def _occasions(world: World) -> Counter[UUID]:
+def _occasions(world: World, tenant: str) -> Counter[UUID]:
     """How often each source was said to call for an action, also by what its service has lost since."""
     found: Counter[UUID] = Counter()
     for name, calls in OCCASIONS.items():
-        tables = world.sites[name].database.tables
-        for event in tables.events:
-            if event.public_body and event.public_type and calls(event.public_type, json.loads(event.public_body)):
-                found[event.stream] += 1
-        for lost in (each.lost for each in tables.decided()):
-            if calls(".".join(lost.message.subject.split(".")[2:5]), json.loads(lost.message.body)):
-                found[lost.stream] += 1
+        for stream, said, body in _told(world.sites[name], tenant):
+            found[stream] += calls(said, json.loads(body))
     return found
 
 
-def findings_follow(world: World) -> Complaints:
+def _told(site: Site, tenant: str) -> Iterator[tuple[UUID, str, str]]:
+    """All that a service has announced of a tenant: about what, which type, which body."""
+    tables = site.database.tables
+    for event in tables.events:
+        if event.tenant == tenant and event.public_type and event.public_body:
+            yield event.stream, event.public_type, event.public_body
+    for lost in (each.lost for each in tables.decided()):
+        if lost.tenant == tenant:
+            yield lost.stream, ".".join(lost.message.subject.split(".")[2:5]), lost.message.body.decode()
+
+
+def findings_follow(world: World, tenant: str) -> Complaints:
     """A finding knows how the actions stand whose source it is."""
-    findings = states_of(world.sites["audit"], "finding")
-    for id, action in states_of(world.sites["improvement"], "corrective-action").items():
+    findings = states_of(world.sites["audit"], tenant, "finding")
+    for id, action in states_of(world.sites["improvement"], tenant, "corrective-action").items():
         for source in action.sources:
             if source.id not in findings:
                 continue
@@ -73,42 +79,44 @@ def _standing(action: CorrectiveAction) -> str:
     return over.get(action.status) or ("reopened" if len(action.cycles) > 1 else "open")
 
 
-def duties_known(world: World) -> Complaints:
+def duties_known(world: World, tenant: str) -> Complaints:
     """P-01: each service's view of the duties is that of the audit service."""
-    told = {each.person: set(each.assignments) for each in states_of(world.sites["audit"], "role-holder").values()}
+    told = {
+        each.person: set(each.assignments) for each in states_of(world.sites["audit"], tenant, "role-holder").values()
+    }
     for site in world.sites.values():
         if "known-duty" not in aggregates_of(site):
             continue
-        known = {each.person: set(each.assignments) for each in states_of(site, "known-duty").values()}
+        known = {each.person: set(each.assignments) for each in states_of(site, tenant, "known-duty").values()}
         if known != told:
             yield f"{site.name} knows other duties: {known} instead of {told}"
-        by_role = [each for roster in states_of(site, "role-roster").values() for each in roster.assignments]
+        by_role = [each for roster in states_of(site, tenant, "role-roster").values() for each in roster.assignments]
         if Counter(by_role) != Counter(each for duties in told.values() for each in duties):
             yield f"{site.name} has other rosters: {by_role}"
 
 
-def coverage_counted(world: World) -> Complaints:
+def coverage_counted(world: World, tenant: str) -> Complaints:
     """S-01: coverage knows the services and agreements that there are."""
     sla = world.sites["sla"]
-    listed = {each.key for each in states_of(sla, "service").values() if each.status == "listed"}
-    agreed = {(each.service, id) for id, each in states_of(sla, "sla").items() if each.status == "active"}
-    coverage = states_of(sla, "coverage").values()
+    listed = {each.key for each in states_of(sla, tenant, "service").values() if each.status == "listed"}
+    agreed = {(each.service, id) for id, each in states_of(sla, tenant, "sla").items() if each.status == "active"}
+    coverage = states_of(sla, tenant, "coverage").values()
     counted = {each for of_all in coverage for each in of_all.services}
     known = {(each.service, each.sla) for of_all in coverage for each in of_all.agreements}
     if (counted, known) != (listed, agreed):
         yield f"coverage counts {counted} and {known}, and the catalogue has {listed} and {agreed}"
 
 
-def outages_measured(world: World) -> Complaints:
+def outages_measured(world: World, tenant: str) -> Complaints:
     """Whatever is judged by the longest outage knows the outages that were reported."""
     reported = {
         (state.service, each.name, each.started_at)
-        for state in states_of(world.sites["sla"], "outages").values()
+        for state in states_of(world.sites["sla"], tenant, "outages").values()
         for each in state.outages
     }
     known = {
         (state.subject, each.name, each.since)
-        for state in states_of(world.sites["improvement"], "measure").values()
+        for state in states_of(world.sites["improvement"], tenant, "measure").values()
         if state.measure == "longest-outage"
         for each in state.readings
     }
@@ -116,10 +124,12 @@ def outages_measured(world: World) -> Complaints:
         yield f"outages: {known ^ reported} are not known to both"
 
 
-def risks_linked(world: World) -> Complaints:
+def risks_linked(world: World, tenant: str) -> Complaints:
     """K-06: each risk is linked to its services."""
     site = world.sites["risk"]
-    links = {(each.service, link.risk) for each in states_of(site, "service-risks").values() for link in each.risks}
-    wanted = {(service, id) for id, risk in states_of(site, "risk").items() for service in risk.services}
+    links = {
+        (each.service, link.risk) for each in states_of(site, tenant, "service-risks").values() for link in each.risks
+    }
+    wanted = {(service, id) for id, risk in states_of(site, tenant, "risk").items() for service in risk.services}
     if links != wanted:
         yield f"links of services to risks: {links ^ wanted}"
