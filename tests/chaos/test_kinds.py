@@ -31,9 +31,9 @@ def test_every_window_has_a_kind() -> None:
     assert names >= set(WINDOWS)
 
 
-def test_leases_do_not_hide_the_waiting_rows() -> None:
-    """A lease is written as soon as a service starts: armed for both, it would never live to write a waiting row."""
-    assert {"w9-lease-write", "w9-waiting-write"} <= {kind.name for kind in all_kinds()}
+def test_leases_hide_neither_waiting_rows_nor_folds() -> None:
+    """A lease is written as soon as a service starts: armed for all, it would never live to write one."""
+    assert {"w9-lease-write", "w9-waiting-write", "w9-refold-write"} <= {kind.name for kind in all_kinds()}
     assert "W9" not in processes.WINDOWS
 
 

@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from random import Random
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
@@ -31,6 +31,11 @@ UNTOLD = """
     WHERE public_body IS NOT NULL AND position > coalesce((SELECT position FROM relay), 0)
 """
 
+MAKE_OLD = "UPDATE states SET shape = 0"
+"""As if an early release had left them behind."""
+OLD = "SELECT count(*) AS n FROM states WHERE shape = 0"
+REFOLDED_WITHIN = 30.0
+
 WINDOWS = {
     "W1": ("before-append", 5, "killed when a batch is decided, but not yet sent to the database"),
     "W2": ("appended", 5, "killed when a batch is on disk, but nobody has been answered"),
@@ -43,6 +48,7 @@ WINDOWS = {
     "W8": ("acknowledged", 3, "killed when the acknowledgement was sent"),
     "W9-lease": ("write", 3, "killed when a lease is being written"),
     "W9-waiting": ("write", 2, "killed when a message that came before its turn is being written"),
+    "W9-refold": ("write", 2, "killed when states of an older shape were folded anew and are being written"),
 }
 """By window: a name, the most passings to wait for, and the sentence."""
 
@@ -55,20 +61,30 @@ def kill_at_window(window: str, arena: Arena, chance: Random) -> None:
 
     It is told to stop before, politely: killed, it would leave behind a lease that the next one has to wait for.
     """
-    early = window == "W9-waiting"
-    service = arena.next_of(HEAR_LONG_STREAMS if early else SERVICES, window, chance)
+    victims = HEAR_LONG_STREAMS if window == "W9-waiting" else SERVICES
+    service = arena.next_of(victims, window, chance)
     hit = chance.randint(1, WINDOWS[window][1])
     service.stop()
-    disorder = shuffling(arena, service.name, chance) if early else nullcontext()
-    with _armed(service, f"{window}:kill9:{hit}"), disorder:
+    with _armed(service, f"{window}:kill9:{hit}"), _work_for(window, arena, service.name, chance):
         service.child.start()
         died = _dies(service)
         working = died and _at_work(arena, service.name, window)
         if not died:
             service.kill()
     service.child.start()
+    if window == "W9-refold":
+        arena.until(lambda: not arena.sql(service.name, OLD)[0]["n"], "every state folded anew", REFOLDED_WITHIN)
     if not working:
         raise Missed(f"{service.name} did not pass {window} {hit} times at work")
+
+
+def _work_for(window: str, arena: Arena, service: str, chance: Random) -> AbstractContextManager[object]:
+    """Most windows are passed by whatever is asked of a service; some only where there is cause."""
+    if window == "W9-waiting":
+        return shuffling(arena, service, chance)
+    if window == "W9-refold":
+        arena.execute(service, MAKE_OLD)
+    return nullcontext()
 
 
 @contextmanager
