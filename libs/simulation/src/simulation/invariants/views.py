@@ -46,8 +46,8 @@ def _occasions(world: World, tenant: str) -> Counter[UUID]:
     """How often each source was said to call for an action, also by what its service has lost since."""
     found: Counter[UUID] = Counter()
     for name, calls in OCCASIONS.items():
-        for stream, said, body in _told(world.sites[name], tenant):
-            found[stream] += calls(said, json.loads(body))
+        told = _told(world.sites[name], tenant)
+        found.update(stream for stream, said, body in told if calls(said, json.loads(body)))
     return found
 
 
