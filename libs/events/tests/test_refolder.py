@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,6 +13,7 @@ from derived import rows
 from later_jar import LATER, doubling, later
 from making import RINGS, an_append, an_event, ask
 from processes import client, until
+from sqlalchemy import text
 from toy_jar import Jar, Label, Put, Wind, jars
 
 from events.handling import Handler
@@ -36,11 +38,30 @@ def newer(store: PostgresStore, writer: Writer) -> Handler:
     return Handler(store, writer, [later])
 
 
+def superstitious(jar: Jar, event: Any) -> Jar:
+    assert event.things != 13
+    return doubling(jar, event)
+
+
+SUPERSTITIOUS = replace(later, evolve=superstitious)
+
+
+async def furnish_unlucky(handler: Handler, things: Sequence[int]) -> None:
+    """Jars in the order of their ids."""
+    for number, each in enumerate(things):
+        await handler.handle(ask(Put(things=each), UUID(int=number)))
+
+
 async def furnish(handler: Handler, aggregate: Aggregate[Any, Any, Any], jars_: Sequence[UUID]) -> None:
     for number, jar in enumerate(jars_):
         commands = [Put(things=number + 1), Label(label=f"l{number}"), Put(things=2), Wind(rings=RINGS)]
         for step, command in enumerate(commands):
             await handler.handle(ask(command, jar, aggregate=aggregate, id=UUID(int=1 + number * 100 + step)))
+
+
+async def look_to_the_end(refolder: Refolder) -> None:
+    while await refolder.look():
+        pass
 
 
 async def test_state_deadline_claims_and_shape_are_as_if_today_s_code_had_always_been_there(
@@ -120,7 +141,7 @@ async def test_a_claim_that_another_holds_is_named_and_everything_else_goes_on(
     await newer.handle(ask(Label(label="salt"), holder, aggregate=later))
     await handler.handle(ask(Label(label="salt"), asking))
     await handler.handle(ask(Put(things=1), other))
-    await refolder.look()
+    await look_to_the_end(refolder)
     kept = {row["id"]: row for row in await rows(sql)}
     assert (kept[asking]["shape"], kept[asking]["claims"]) == (1, ["label:salt"])
     assert kept[other]["shape"] == 2
@@ -147,7 +168,7 @@ async def test_a_claim_that_another_older_row_lets_go_of_holds_up_nobody(
         await handler.handle(ask(Label(label=f"{number}"), jar))
     shifted = replace(jars, shape=2, claims=lambda jar: [f"label:{int(jar.label) + 1}"])
     refolder = Refolder(folds, [shifted])
-    await refolder.look()
+    await look_to_the_end(refolder)
     assert [row["claims"] for row in await rows(sql)] == [[f"label:{number + 1}"] for number in range(5)]
     assert refolder.complaints() == []
 
@@ -158,7 +179,7 @@ async def test_what_only_newer_code_knows_is_neither_guessed_nor_written(
     strange, known = uuid4(), uuid4()
     await store.append([an_append(strange, events=[an_event(9)])])
     await handler.handle(ask(Put(things=1), known))
-    await refolder.look()
+    await look_to_the_end(refolder)
     assert await sql.fetchval("SELECT shape FROM states WHERE id = $1", strange) == 1
     assert await sql.fetchval("SELECT shape FROM states WHERE id = $1", known) == 2
     assert "newer version" in refolder.complaints()[0]
@@ -168,13 +189,8 @@ async def test_a_fold_that_fails_holds_up_no_other(handler: Handler, folds: Fold
     bad, good = uuid4(), uuid4()
     await handler.handle(ask(Put(things=13), bad))
     await handler.handle(ask(Put(things=1), good))
-
-    def superstitious(jar: Jar, event: Any) -> Jar:
-        assert event.things != 13
-        return doubling(jar, event)
-
-    refolder = Refolder(folds, [replace(later, evolve=superstitious)])
-    await refolder.look()
+    refolder = Refolder(folds, [SUPERSTITIOUS])
+    await look_to_the_end(refolder)
     assert await sql.fetchval("SELECT shape FROM states WHERE id = $1", good) == 2
     assert f"{bad}: AssertionError" in refolder.complaints()[0]
 
@@ -224,6 +240,59 @@ async def test_a_refold_that_is_killed_in_the_middle_is_gone_on_with(
     await sql.execute("UPDATE leases SET expires_at = clock_timestamp()")
     await refolder.look()
     assert await sql.fetchval("SELECT count(*) FROM states WHERE shape = 2") == 80
+
+
+# --- kinds take turns ---
+
+
+POTS = replace(jars, kind="pot")
+
+
+class NeverDone(Folds):
+    """An older replica writes every jar again, as soon as it is folded anew."""
+
+    async def put(self, folds: Sequence[tuple[Kept, Any]]) -> list[Result]:
+        results = await super().put(folds)
+        async with self._db.writes.connect() as connection:
+            await connection.execute(text("UPDATE states SET shape = 1 WHERE kind = 'jar'"))
+        return results
+
+
+class Failing(Folds):
+    """There is something about jars that the database cannot do."""
+
+    async def older(self, kind: str, shape: int, after: Kept | None, limit: int) -> list[Kept]:
+        if kind == "jar":
+            raise Unavailable("not now")
+        return await super().older(kind, shape, after, limit)
+
+
+@pytest.mark.parametrize("hampered", [NeverDone, Failing])
+async def test_a_kind_that_is_never_done_or_always_fails_keeps_no_other_from_its_turn(
+    db: Database, store: PostgresStore, writer: Writer, handler: Handler, sql: asyncpg.Connection, hampered: Any
+) -> None:
+    await furnish_unlucky(handler, [13, 1, 1])
+    await Handler(store, writer, [POTS]).handle(ask(Put(things=1), uuid4(), aggregate=POTS))
+    refolder = Refolder(hampered(db), [SUPERSTITIOUS, replace(POTS, shape=2)])
+    async with asyncio.timeout(5):
+        for _ in range(2):
+            with suppress(Unavailable):
+                await refolder.look()
+    assert await sql.fetchval("SELECT shape FROM states WHERE kind = 'pot'") == 2
+    assert refolder.older["jar"] == 3
+
+
+async def test_a_kind_goes_on_where_its_last_turn_ended(
+    handler: Handler, folds: Folds, sql: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else rows that are stuck would keep those behind them from ever being folded anew."""
+    monkeypatch.setattr("events.refolder.PAGE", 2)
+    await furnish_unlucky(handler, [13, 13, 1])
+    refolder = Refolder(folds, [SUPERSTITIOUS])
+    assert [await refolder.look() for _ in range(2)] == [True, True]
+    assert [row["shape"] for row in await rows(sql)] == [1, 1, 2]
+    assert [await refolder.look() for _ in range(2)] == [True, False]
+    assert refolder.stuck == 2
 
 
 # --- deadlines ---

@@ -18,7 +18,7 @@ import structlog
 
 from events.kernel import Aggregate
 from events.refolding import fold_anew, portions
-from events.store.folds import Became, Folds, Result
+from events.store.folds import Became, Folds, Kept, Result
 from events.store.port import DueStream, OutcomeUnknown, Unavailable
 from events.watch import Pulse, Watched, now
 
@@ -49,8 +49,9 @@ class Progress:
 
 @dataclass
 class Pass:
-    """What came of going over all rows of a kind once."""
+    """What came of going over the rows of a kind, up to and with one of them."""
 
+    after: Kept | None = None
     moved_on: int = 0
     stuck: int = 0
     why: tuple[str, ...] = ()
@@ -85,6 +86,7 @@ class Refolder:
         self._pulse = Pulse("refold")
         self._watched = Watched(self._pulse, self._run)
         self._stopping = asyncio.Event()
+        self._passes: dict[str, Pass] = {}
         self._stuck: dict[str, Stuck] = {}
         self._incomplete: dict[str, Progress] | None = None
         self.older: Mapping[str, int] = {}
@@ -144,19 +146,25 @@ class Refolder:
         (result,) = await fold_anew(self._folds, aggregate, [kept])
         return result.became in (Became.FOLDED, Became.SAME, Became.MOVED, Became.REMOVED)
 
-    async def look(self) -> None:
-        """Fold anew whatever is of an older shape now."""
+    async def look(self) -> bool:
+        """Fold anew a page of each kind that has rows of an older shape now; whether there is more to do at once.
+
+        A kind goes to the end of the queue before its turn: one that is never done, or always fails, holds up no other.
+        """
         if self._incomplete is None:
             await self._compare()
         self.older = await self._folds.count_older(
             {kind: aggregate.shape for kind, aggregate in self._aggregates.items()}
         )
-        for kind, rows in self.older.items():
-            self._count_down(kind, rows)
-            if rows == 0:
+        more = False
+        for kind in list(self._aggregates):
+            self._aggregates[kind] = aggregate = self._aggregates.pop(kind)
+            self._count_down(kind, self.older[kind])
+            if self._worth_trying(kind, self.older[kind]):
+                more |= await self._kind(aggregate)
+            elif self.older[kind] == 0:
                 await self._done(kind, None)
-            elif self._worth_trying(kind, rows):
-                await self._kind(self._aggregates[kind])
+        return more
 
     async def _compare(self) -> None:
         """Which kinds are listed by other fields than their rows were folded for?"""
@@ -182,51 +190,58 @@ class Refolder:
             del self._incomplete[kind]
 
     def _worth_trying(self, kind: str, rows: int) -> bool:
+        if rows == 0 or kind in self._passes:
+            return kind in self._passes
         stuck = self._stuck.get(kind)
         return stuck is None or rows > stuck.rows or now() - stuck.tried_at > TRIED_AGAIN_AFTER
 
-    async def _kind(self, aggregate: Aggregate[Any, Any, Any]) -> None:
-        """Pass over the rows of a kind, and again as long as that gets some of the stuck ones on."""
-        lease = f"refold {aggregate.kind} {aggregate.shape}"
-        if not await self._folds.lease(lease, self._holder, LEASE_SECONDS):
-            return
-        try:
-            passed = await self._pass(aggregate, lease)
-            while passed and passed.stuck and passed.moved_on:
-                passed = await self._pass(aggregate, lease)
-        finally:
-            with suppress(Unavailable, OutcomeUnknown):
-                await self._folds.release(lease, self._holder)
-        if passed:
-            await self._done(aggregate.kind, Stuck(passed.stuck, now(), passed.why) if passed.stuck else None)
-
-    async def _pass(self, aggregate: Aggregate[Any, Any, Any], lease: str) -> "Pass | None":
-        """Once over all rows of an older shape; None if it was not finished."""
-        passed, after = Pass(), None
-        while page := await self._folds.older(aggregate.kind, aggregate.shape, after, PAGE):
-            after = page[-1]
-            for portion in portions(page):
-                began = now()
-                for result in await fold_anew(self._folds, aggregate, portion):
-                    passed.note(result)
-                self._pulse.moved()
-                self._count_down(aggregate.kind, max(0, self.older[aggregate.kind] - passed.moved_on))
-                await self._rest(max(0.01, now() - began))  # half of the time belongs to those who are served
-            if self._stopping.is_set() or not await self._folds.lease(lease, self._holder, LEASE_SECONDS):
-                return None
+    async def _kind(self, aggregate: Aggregate[Any, Any, Any]) -> bool:
+        """Go on with the pass over the rows of a kind; whether there is more to do for it at once."""
+        kind, passed = aggregate.kind, self._passes.pop(aggregate.kind, None) or Pass()
+        if not await self._folds.lease(self._lease(kind), self._holder, LEASE_SECONDS):
+            return False
+        if await self._page(aggregate, passed):
+            self._passes[kind] = passed
+            return True
+        await self._release(kind)
         if passed.moved_on:
-            log.info("folded_anew", kind=aggregate.kind, shape=aggregate.shape, rows=passed.moved_on)
-        return passed
+            log.info("folded_anew", kind=kind, shape=aggregate.shape, rows=passed.moved_on)
+        if passed.stuck and passed.moved_on:
+            return True  # those that moved on may have let go of what the stuck ones claim
+        await self._done(kind, Stuck(passed.stuck, now(), passed.why) if passed.stuck else None)
+        return False
+
+    async def _page(self, aggregate: Aggregate[Any, Any, Any], passed: Pass) -> bool:
+        """Fold the next rows anew; whether others may come behind them."""
+        page = await self._folds.older(aggregate.kind, aggregate.shape, passed.after, PAGE)
+        for portion in portions(page):
+            began = now()
+            for result in await fold_anew(self._folds, aggregate, portion):
+                passed.note(result)
+            self._pulse.moved()
+            await self._rest(max(0.01, now() - began))  # half of the time belongs to those who are served
+        passed.after = page[-1] if page else None
+        return len(page) == PAGE
+
+    def _lease(self, kind: str) -> str:
+        return f"refold {kind} {self._aggregates[kind].shape}"
+
+    async def _release(self, kind: str) -> None:
+        with suppress(Unavailable, OutcomeUnknown):
+            await self._folds.release(self._lease(kind), self._holder)
 
     async def _run(self) -> None:
+        more = False
         while not self._stopping.is_set():
             self._pulse.beat()
             try:
-                await self.look()
+                more = await self.look()
                 self._pulse.trouble = ""
             except (Unavailable, OutcomeUnknown) as trouble:
-                self._pulse.trouble = str(trouble)
-            await self._rest(self._every)
+                self._pulse.trouble, more = str(trouble), False
+            await self._rest(0 if more else self._every)
+        for kind in self._passes:
+            await self._release(kind)
 
     async def _rest(self, seconds: float) -> None:
         with suppress(TimeoutError):
