@@ -279,7 +279,9 @@ async def test_an_unexpected_error_answers_those_who_wait_and_the_writer_goes_on
     async with writing(Failing()) as writer:
         answers = await answers_of(writer, [an_append(), an_append()])
         assert [repr(answer) for answer in answers] == ["OutcomeUnknown('the writer failed')"] * 2
+        assert writer.trouble == "the writer failed: ZeroDivisionError()"
         assert isinstance(await writer.append(an_append()), Recorded)
+        assert writer.trouble == ""
 
 
 async def test_a_writer_that_dies_is_started_again(store: PostgresStore, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,6 +291,7 @@ async def test_a_writer_that_dies_is_started_again(store: PostgresStore, monkeyp
             with pytest.raises(OutcomeUnknown):
                 await writer.append(an_append())
         assert writer.alive
+        assert writer.trouble.startswith("the writer died and begins again: TypeError(")
         assert isinstance(await writer.append(an_append()), Recorded)
 
 

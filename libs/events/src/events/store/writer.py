@@ -109,6 +109,7 @@ class Writer:
         if self.stopped or ended.cancelled():
             return
         log.error("writer died and begins again", exc_info=ended.exception())
+        self._note(f"the writer died and begins again: {ended.exception()!r}")
         self._filled.set()
         self.start()
 
@@ -132,18 +133,19 @@ class Writer:
                 await self._halve(batch, culprit)
                 return
             except Unavailable as reason:
-                self._note(reason)
+                self._note(str(reason))
                 # The statement was undone as a whole, unless an earlier try of it was lost on the way.
                 self._fail(batch, lambda each, why=reason: OutcomeUnknown(str(why)) if each.sent else why)
                 return
             except OutcomeUnknown as reason:
-                self._note(reason)
+                self._note(str(reason))
                 for each in batch:
                     each.sent = True
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 0.5)
-            except Exception:
+            except Exception as bug:
                 log.exception("writer failed", commands=len(batch))
+                self._note(f"the writer failed: {bug!r}")
                 self._fail(batch, lambda _: OutcomeUnknown("the writer failed"))
                 return
 
@@ -164,8 +166,8 @@ class Writer:
         await self._write(batch[:middle])
         await self._write(batch[middle:])
 
-    def _note(self, trouble: Exception) -> None:
-        self._trouble, self._trouble_until = str(trouble), asyncio.get_running_loop().time() + TROUBLE_LASTS
+    def _note(self, trouble: str) -> None:
+        self._trouble, self._trouble_until = trouble, asyncio.get_running_loop().time() + TROUBLE_LASTS
 
     def _still_in_time(self, batch: list[Waiting]) -> list[Waiting]:
         now = asyncio.get_running_loop().time()
