@@ -242,6 +242,23 @@ class IncomingConformance:
         assert await incoming.letter(letters[3].id) == letters[3]
         assert await incoming.letter(uuid4()) is None
 
+    async def test_letters_come_page_by_page(self, incoming: Incoming) -> None:
+        streams = [uuid4() for _ in range(103)]
+        for stream in streams:
+            await parked(incoming, stream, 1)
+        first = await incoming.letters()
+        assert len(first) == 100
+        others = await incoming.letters(after=first[-1])
+        assert [letter.stream for letter in [*first, *others]] == streams
+        assert await incoming.letters(after=others[-1]) == []
+
+    async def test_letters_of_some_reasons_are_found_by_how_these_begin(self, incoming: Incoming) -> None:
+        for version, reason in enumerate(["Unknown: a type", "refused", "Broken: a body", "it is Unknown"]):
+            await incoming.park(TOY, news(version), None, reason)
+        found = await incoming.letters(reasons=("Unknown", "Broken"))
+        assert [letter.reason for letter in found] == ["Unknown: a type", "Broken: a body"]
+        assert await incoming.letters(after=found[0], reasons=("Unknown", "Broken")) == found[1:]
+
     # --- what of a JetStream stream was heard
 
     async def test_a_listener_moves_from_where_it_last_was(self, incoming: Incoming) -> None:

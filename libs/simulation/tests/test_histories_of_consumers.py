@@ -117,9 +117,10 @@ class Consumers(History):
             ready = sorted(await world.incoming.ready(), key=repr)
             behind = await world.incoming.ready(source, KEYS)
             letters = [await world.incoming.letters(status) for status in ("parked", "dropped", None)]
+            behind_the_first = await world.incoming.letters(None, reasons=["one"], after=next(iter(letters[-1]), None))
             listeners = [await world.incoming.listener(each) for each in SOURCES]
             gaps = sorted((g.source, g.tenant, g.stream, g.missing) for g in await world.incoming.gaps(0))
-            return marks, ready, behind, letters, listeners, gaps, await world.incoming.parked()
+            return marks, ready, behind, letters, behind_the_first, listeners, gaps, await world.incoming.parked()
 
         self.same(everywhere)
 

@@ -13,6 +13,7 @@ TURNS = 64
 """With a message whose turn has come those are handed out that follow it within so many versions."""
 READY = 256
 GAPS = 20
+LETTERS = 100
 LONGEST_REASON = 2000
 
 
@@ -160,10 +161,18 @@ class SimulatedIncoming(Connection):
         return True
 
     @statement
-    def letters(self, status: str | None = "parked") -> list[Letter]:
-        """Dead letters, oldest first; of every status where none is given."""
-        found = [each for each in self._tables.dead_letters.values() if status is None or each.status == status]
-        return [self._with_held(each) for each in sorted(found, key=lambda each: (each.parked_at, each.id))]
+    def letters(
+        self, status: str | None = "parked", *, reasons: Sequence[str] = (), after: Letter | None = None
+    ) -> list[Letter]:
+        """A page of dead letters, oldest first: of every status where none is given; whose reasons begin so, if any."""
+        found = [
+            each
+            for each in self._tables.dead_letters.values()
+            if (status is None or each.status == status)
+            and (not reasons or each.reason.startswith(tuple(reasons)))
+            and (after is None or (each.parked_at, each.id) > (after.parked_at, after.id))
+        ]
+        return [self._with_held(each) for each in sorted(found, key=lambda each: (each.parked_at, each.id))[:LETTERS]]
 
     @statement
     def letter(self, id: UUID) -> Letter | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import islice
 from uuid import UUID
 
 from events.bus.envelope import BrokenMessage, UnknownMessage, understood
@@ -14,7 +13,6 @@ from events.store.bus_port import Early, Incoming, Letter
 from events.watch import Pulse
 
 NOT_UNDERSTOOD = (BrokenMessage.__name__, UnknownMessage.__name__)
-AT_ONCE = 100
 
 
 class DeadLetters:
@@ -31,10 +29,14 @@ class DeadLetters:
         """As the service's own bus is made, or with its reactor."""
         self._incoming = incoming
         self._reactor = reactor or Reactor(service, handler, features)
+        self._last_tried: Letter | None = None
 
     async def list(self, status: str | None = "parked") -> Sequence[Letter]:
         """Dead letters, oldest first; None: those that were settled too."""
-        return await self._incoming.letters(status)
+        found: list[Letter] = []
+        while page := await self._incoming.letters(status, after=found[-1] if found else None):
+            found += page
+        return found
 
     async def show(self, id: UUID) -> Letter:
         """One dead letter."""
@@ -55,14 +57,15 @@ class DeadLetters:
         return None
 
     async def replay_understood(self) -> None:
-        """Handle what another release has parked because it did not understand it, and this one does.
+        """Handle what another release has parked because it did not understand it, and this one does: a page each time.
 
         So contracts may change while old and new replicas hear side by side. What is wrong stays parked. Raises
-        Transient when all were tried, and some could not be handled for now.
+        Transient when the whole page was tried, and some could not be handled for now.
         """
+        page = await self._not_understood(self._last_tried) or await self._not_understood(None)
+        self._last_tried = page[-1] if page else None
         trouble: Transient | None = None
-        letters = (each for each in await self.list() if each.reason.startswith(NOT_UNDERSTOOD))
-        for letter in islice(filter(_is_understood, letters), AT_ONCE):
+        for letter in filter(_is_understood, page):
             try:
                 with suppress(Refused):  # somebody else was faster
                     await self.replay(letter.id)
@@ -74,6 +77,9 @@ class DeadLetters:
     async def drop(self, id: UUID) -> None:
         """Never handle it; handle what waits behind it."""
         await self._release(await self._parked(id), "dropped")
+
+    async def _not_understood(self, after: Letter | None) -> Sequence[Letter]:
+        return await self._incoming.letters(reasons=NOT_UNDERSTOOD, after=after)
 
     async def _parked(self, id: UUID) -> Letter:
         letter = await self.show(id)

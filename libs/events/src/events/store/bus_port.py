@@ -195,8 +195,10 @@ class Incoming(Protocol):
     async def heard(self, source: str, seen: Listener, handled: int) -> bool:
         """Move on from where we last were; False if the row is elsewhere, or in another database."""
 
-    async def letters(self, status: str | None = "parked") -> list[Letter]:
-        """Dead letters, oldest first; of every status where none is given."""
+    async def letters(
+        self, status: str | None = "parked", *, reasons: Sequence[str] = (), after: Letter | None = None
+    ) -> list[Letter]:
+        """A page of dead letters, oldest first: of every status where none is given; whose reasons begin so, if any."""
 
     async def letter(self, id: UUID) -> Letter | None:
         """One dead letter."""

@@ -158,8 +158,18 @@ HEARD = text(f"""
 LETTERS = f"""
     SELECT {t.columns_of(t.dead_letters, "d")},
         (SELECT count(*) FROM waiting w WHERE (w.tenant, w.source, w.stream) = (d.tenant, d.source, d.stream)) AS held
-    FROM dead_letters d WHERE {{which}} ORDER BY d.parked_at, d.id
+    FROM dead_letters d WHERE {{which}} ORDER BY d.parked_at, d.id LIMIT 100
 """  # noqa: S608
+LETTER = text(LETTERS.format(which="d.id = :id")).bindparams(bindparam("id", type_=t.dead_letters.c.id.type))
+LETTERS_BEHIND = text(
+    LETTERS.format(
+        which="""(CAST(:status AS text) IS NULL OR d.status = :status)
+        AND (CAST(:reasons AS text[]) = '{}' OR d.reason ^@ ANY(:reasons))
+        AND (CAST(:after_at AS timestamptz) IS NULL OR (d.parked_at, d.id) > (:after_at, :after_id))"""
+    )
+).bindparams(
+    bindparam("after_at", type_=t.dead_letters.c.parked_at.type), bindparam("after_id", type_=t.dead_letters.c.id.type)
+)
 
 
 class PostgresIncoming:
@@ -265,15 +275,17 @@ class PostgresIncoming:
         }
         return bool(await ask(self._db.writes, HEARD, parameters))
 
-    async def letters(self, status: str | None = "parked") -> list[Letter]:
-        """Dead letters, oldest first; of every status where none is given."""
-        which = text(LETTERS.format(which="CAST(:status AS text) IS NULL OR d.status = :status"))
-        return [_letter(row) for row in await ask(self._db.reads, which, {"status": status})]
+    async def letters(
+        self, status: str | None = "parked", *, reasons: Sequence[str] = (), after: Letter | None = None
+    ) -> list[Letter]:
+        """A page of dead letters, oldest first: of every status where none is given; whose reasons begin so, if any."""
+        last = {"after_at": after.parked_at if after else None, "after_id": after.id if after else None}
+        parameters = {"status": status, "reasons": list(reasons), **last}
+        return [_letter(row) for row in await ask(self._db.reads, LETTERS_BEHIND, parameters)]
 
     async def letter(self, id: UUID) -> Letter | None:
         """One dead letter."""
-        which = text(LETTERS.format(which="d.id = :id")).bindparams(bindparam("id", type_=t.dead_letters.c.id.type))
-        rows = await ask(self._db.reads, which, {"id": id})
+        rows = await ask(self._db.reads, LETTER, {"id": id})
         return _letter(rows[0]) if rows else None
 
     async def parked(self) -> int:
