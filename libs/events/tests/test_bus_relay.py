@@ -15,9 +15,10 @@ from bus_words import DEAF, QUICK, STREAM, TENANT, World, until, until_complains
 from events import failpoints
 from events.bus.envelope import BEHIND, MESSAGE_ID, POSITION, VERSION
 from events.bus.port import Fate
-from events.bus.relay import RelaySettings
+from events.bus.relay import Relay, RelaySettings
 from events.failpoints import Failpoint
 from events.handling import Handler
+from events.store.bus_port import Tail
 from events.store.database import Database
 from stack.nats import Nats
 
@@ -50,6 +51,22 @@ def at(world: World, position: int):  # type: ignore[no-untyped-def]
         return await checkpoint(world) >= position
 
     return until(there)
+
+
+async def reads(relay: Relay, times: int) -> None:
+    """Wait until it has asked so often what is to be told."""
+    asked, tail = 0, relay._outgoing.tail
+
+    async def counted(after: int, limit: int) -> Tail:
+        nonlocal asked
+        asked += 1
+        return await tail(after, limit)
+
+    async def enough() -> bool:
+        return asked > times
+
+    relay._outgoing.tail = counted  # type: ignore[method-assign]
+    await until(enough)
 
 
 async def test_announcements_travel_as_cloud_events_and_their_bytes_are_those_stored(world: World) -> None:
@@ -138,6 +155,24 @@ async def test_a_relay_that_dies_anywhere_loses_nothing(
         await at(world, 5)
     assert point.passed >= 1
     assert await positions(world) == [1, 2, 3, 4, 5], "sent twice, kept once: the message id is the event id"
+
+
+@pytest.mark.parametrize("window", ["W3", "W5"])
+@pytest.mark.parametrize("private", [0, 3])
+async def test_a_relay_with_nothing_to_tell_does_not_pass_where_it_tells(
+    world: World, window: str, private: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever wants it to die while it tells must not hit it while it is idle."""
+    point = fail_at(monkeypatch, window)
+    for _ in range(private):
+        await world.fill(uuid4(), things=1)
+    async with world.running(bus := world.bus(DEAF)):
+        await at(world, private)
+        await reads(bus.relay, 3)
+        assert point.passed == 0
+        await world.fill(uuid4())
+        await at(world, private + 1)
+    assert point.passed >= 1
 
 
 async def test_of_two_relays_one_leads_and_the_other_takes_over(world: World) -> None:
