@@ -44,11 +44,15 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.planted:
         return planted.run(asked.kind, short=asked.short, seed=asked.seed, jobs=asked.jobs)
+    for word in asked.kind:
+        if not any(word in kind.name for kind in all_kinds()):
+            parser.error(f"no kind has {word} in its name; --list shows them")
     kinds = [kind for kind in all_kinds() if _is_meant(kind, asked) and _hits(kind, asked)]
     if asked.list:
         return _list(kinds)
     if not kinds:
-        parser.error("no kind has such a name; --list shows them")
+        wanted = ", ".join(asked.kind) or "all kinds"
+        parser.error(f"nothing is left to try of {wanted}; --list shows how many rounds each has, and with --short")
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, _interrupt)
     if not asked.exactly:

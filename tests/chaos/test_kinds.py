@@ -174,10 +174,18 @@ def test_the_number_of_rounds() -> None:
     assert _hits(rare, argparse.Namespace(short=False, rounds=7)) == 7
 
 
-def test_a_name_that_no_kind_has_is_refused() -> None:
-    asked = subprocess.run([sys.executable, RUN, "--kind", "nonsense"], capture_output=True, text=True, check=False)
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["--kind", "nonsense"], "no kind has nonsense in its name; --list shows them"),
+        (["--kind", "killed", "--kind", "nonsense"], "no kind has nonsense in its name"),
+        (["--short", "--kind", "disk-full"], "nothing is left to try of disk-full"),
+    ],
+)
+def test_a_set_that_is_not_what_was_asked_for_is_refused(words: list[str], why: str) -> None:
+    asked = subprocess.run([sys.executable, RUN, *words], capture_output=True, text=True, check=False)
     assert asked.returncode == 2
-    assert "--list shows them" in asked.stderr
+    assert why in asked.stderr
 
 
 def test_what_else_is_printed_is_not_among_the_results() -> None:
