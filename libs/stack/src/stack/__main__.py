@@ -212,7 +212,8 @@ def restore(
         typer.confirm(f"Replace everything in {data}?", abort=True)
     with _refusals():
         manifest = restore_backup(folder, data, forget_broker=forget_broker, say=_step)
-    console.print(f"{data} is as it was at {manifest.taken_at}. Start it with ./closeloop up", markup=False)
+    start = f"./closeloop up{_elsewhere(data)}"
+    console.print(f"{data} is as it was at {manifest.taken_at}. Start it with {start}", markup=False)
     if (data / "nats" / "jetstream").exists():
         console.print("Where others have heard more since, /readyz says so: see ./closeloop accept-restore --help")
 
@@ -309,6 +310,11 @@ def _step(what: str) -> None:
     console.print(f"{what} ...", style="dim")
 
 
+def _elsewhere(folder: Path) -> str:
+    """What must be added to a command, so that it means this folder."""
+    return "" if folder.absolute() == default_data() else f" --data {shlex.quote(str(folder))}"
+
+
 def _welcome(stack: Stack) -> None:
     console.print("\nCloseloop is up.\n", style="green")
     for name, address in {**stack.addresses, "data": str(stack.folder)}.items():
@@ -317,7 +323,7 @@ def _welcome(stack: Stack) -> None:
     if taken:
         console.print(f"\nPort {', '.join(taken)} is taken by another program; a free one is used.", style="yellow")
     audit, process = stack.services["audit"].url, stack.services["audit"].child.pid
-    elsewhere = "" if stack.folder == default_data() else f" --data {shlex.quote(str(stack.folder))}"
+    elsewhere = _elsewhere(stack.folder)
     console.print("\nA first call, as the programme manager (the token is good for a day):\n")
     print(f'curl -H "Authorization: Bearer {stack.mint("p-okafor")}" {audit}/v1/audits')
     console.print(

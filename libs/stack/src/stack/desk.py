@@ -2,12 +2,13 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 from stack.cluster import SERVICE_PORTS, database_of
-from stack.postgres import ensure_database
+from stack.postgres import ensure_database, is_reachable
 from stack.processes import StackError
 
 
@@ -25,9 +26,9 @@ def carry_out(data: Path, service: str, task: str, *arguments: str) -> int:
 def addresses_in(data: Path) -> dict[str, str]:
     """Where the stack of a data folder can be reached; raises StackError where none runs."""
     addresses = data / "addresses.json"
-    if not addresses.exists():
-        raise StackError(f"Nothing runs in {data}. Start it with `./closeloop up`.")
-    known: dict[str, str] = json.loads(addresses.read_text())
+    known: dict[str, str] = json.loads(addresses.read_text()) if addresses.exists() else {}
+    if not known or not is_reachable(known["postgres"]):  # whoever is killed leaves its addresses behind
+        raise StackError(f"Nothing runs in {data}. Start it with `./closeloop up --data {shlex.quote(str(data))}`.")
     return known
 
 

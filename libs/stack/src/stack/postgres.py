@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGQUIT
 from typing import IO, Self
@@ -159,6 +160,20 @@ def ensure_database(server_url: str, name: str) -> str:
         raise StackError(f"PostgreSQL on {address} does not do what is asked: {error}") from error
     database = make_url(server_url).set(drivername="postgresql+asyncpg", database=name)
     return database.render_as_string(hide_password=False)
+
+
+def is_reachable(server_url: str) -> bool:
+    """Whether anything listens there, whatever it says."""
+    try:
+        with suppress(asyncpg.PostgresError):
+            run_now(_knock(server_url))
+    except OSError:
+        return False
+    return True
+
+
+async def _knock(server_url: str) -> None:
+    await (await asyncpg.connect(plain_url(server_url))).close()
 
 
 async def _ensure_database(server_url: str, name: str) -> None:
