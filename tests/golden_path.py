@@ -1,8 +1,9 @@
 """Plays the golden path from a finding to its verified effect against a running product: `up`, or the containers.
 
-    python tests/golden_path.py up            starts `./closeloop up` in a folder that is thrown away
-    python tests/golden_path.py containers    builds and starts docker-compose.yml; half-way it kills the improvement
-                                              service, starts it again, and looks whether everything was kept
+    .venv/bin/python tests/golden_path.py up            starts `./closeloop up` in a folder that is thrown away
+    .venv/bin/python tests/golden_path.py containers    builds and starts docker-compose.yml; half-way it kills the
+                                                        improvement service, starts it again, and looks whether
+                                                        everything was kept
 
 Both need business time that can be moved, and both clean up behind themselves. Exit 0: the loop closed.
 """
