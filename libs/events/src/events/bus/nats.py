@@ -254,11 +254,12 @@ class NatsBroker:
         # What was not sent yet would go to whichever server comes next, whatever has become of its data.
         self._client._pending.clear()  # noqa: SLF001
         self._client._pending_data_size = 0  # noqa: SLF001
-        log.warning("nats_disconnected")
+        if not self._client.is_closed:  # as we wish; or we were sent away, which is said elsewhere
+            log.warning("nats_disconnected")
 
     async def _closed(self) -> None:
         self._gone.set()
-        log.info("nats_closed")
+        log.debug("nats_closed")
 
     async def _reconnected(self) -> None:
         self._connections += 1
