@@ -18,6 +18,7 @@ from events.store.port import (
     ShapeBehind,
     Store,
     Together,
+    Unavailable,
     VersionMoved,
 )
 
@@ -92,6 +93,13 @@ class StoreConformance:
         append = an_append()
         await won(store, append)
         await won(store, replace(append, tenant="elsewhere", events=[an_event()]))
+
+    async def test_what_is_meant_for_another_database_is_not_appended(self, store: Store) -> None:
+        strange = an_append(within="another database")
+        for batch in ([strange], [an_append(), strange], [Together((strange,))]):
+            with pytest.raises(Unavailable):
+                await store.append(batch)
+        assert (await won(store, an_append())).position == 1
 
     async def test_the_record_says_what_the_command_came_to(self, store: Store) -> None:
         append = an_append(events=3, status=201, fingerprint="request")

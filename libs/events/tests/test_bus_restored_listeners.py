@@ -9,6 +9,7 @@ import pytest
 from bus_past import Past, past, world
 from bus_words import STREAM, Ear, World, filled, publish, until, until_well
 
+from events.bus.envelope import VERSION
 from events.bus.inbox import Inbox
 from events.bus.port import Delivery
 from events.bus.reacting import Reactor, Transient
@@ -84,10 +85,10 @@ async def test_what_was_acknowledged_out_of_turn_is_heard_again_too(
     in_trouble = True
     handle = Reactor.handle
 
-    async def troubled(reactor: Reactor, source: str, message: Message) -> None:
+    async def troubled(reactor: Reactor, source: str, message: Message, within: str = "") -> None:
         if in_trouble and message.headers["ce-subject"] == str(stuck):
             raise Transient("not now")
-        await handle(reactor, source, message)
+        await handle(reactor, source, message, within)
 
     monkeypatch.setattr(Reactor, "handle", troubled)
     await said(world, filled(stuck, 1))
@@ -113,8 +114,8 @@ async def test_what_was_handled_in_another_database_is_not_passed_in_this_one(wo
     await past.is_kept()
 
     class Swapped(Reactor):
-        async def handle(self, source: str, message: Message) -> None:
-            await super().handle(source, message)
+        async def handle(self, source: str, message: Message, within: str = "") -> None:
+            await super().handle(source, message, within)
             await past.comes_back()
 
     inbox = Inbox("toy", incoming, Swapped("hearer", world.handler, [Ear()]), Pulse("test"))
@@ -125,6 +126,29 @@ async def test_what_was_handled_in_another_database_is_not_passed_in_this_one(wo
     assert delivery.put_off
     assert await incoming.marks("toy", [("meridian", jar)]) == {("meridian", jar): Mark(0, False)}
     assert await world.mirrored(jar) == 0
+
+
+async def test_nothing_is_done_in_another_database_than_the_one_that_has_heard_what_came_before(
+    world: World, past: Past
+) -> None:
+    """The database changes before the effect of a message: done now, it would be done before its predecessor's."""
+    jar = uuid4()
+    incoming = PostgresIncoming(world.db)
+    await past.is_kept()
+
+    class Swapped(Reactor):
+        async def handle(self, source: str, message: Message, within: str = "") -> None:
+            if message.headers[VERSION] == "2":
+                await past.comes_back()
+            await super().handle(source, message, within)
+
+    inbox = Inbox("toy", incoming, Swapped("hearer", world.handler, [Ear()]), Pulse("test"))
+    for version in (1, 2):
+        subject, body, headers = filled(jar, version)
+        await inbox.take([delivery := Received(Message(subject, headers, body))])
+    assert (delivery.acknowledged, delivery.put_off) == (False, True)
+    assert await world.mirrored(jar) == 0
+    assert await world.row("SELECT count(*) FROM commands") == (0,)
 
 
 class Received(Delivery):

@@ -58,12 +58,12 @@ async def test_what_somebody_else_has_handled_by_now_is_no_trouble_any_more(
     """A message that waited failed when its turn came, and the sweep took it up: nothing is left to complain about."""
     handle, failed = Reactor.handle, False
 
-    async def fail_once(self: Reactor, source: str, message: Message) -> None:
+    async def fail_once(self: Reactor, source: str, message: Message, within: str = "") -> None:
         nonlocal failed
         if message.headers["closeloop-public-version"] == "2" and not failed:
             failed = True
             raise Transient("the database did not answer")
-        await handle(self, source, message)
+        await handle(self, source, message, within)
 
     monkeypatch.setattr(Reactor, "handle", fail_once)
     async with world.running(bus := world.bus()), world.jetstream() as js:
@@ -86,10 +86,10 @@ async def test_letters_that_cannot_be_handled_for_now_keep_none_behind_them_from
     world, stuck, other = World(db, handler, ""), [uuid4() for _ in range(count)], uuid4()
     incoming, handle = PostgresIncoming(db), Reactor.handle
 
-    async def not_now(self: Reactor, source: str, message: Message) -> None:
+    async def not_now(self: Reactor, source: str, message: Message, within: str = "") -> None:
         if UUID(message.headers["ce-subject"]) in stuck:
             raise Transient("this object was written by a newer version of the service")
-        await handle(self, source, message)
+        await handle(self, source, message, within)
 
     monkeypatch.setattr(Reactor, "handle", not_now)
     for jar in (*stuck, other):
@@ -116,10 +116,10 @@ async def test_streams_that_cannot_go_on_for_now_keep_the_sweep_from_no_other(
     stuck, behind = [UUID(int=n) for n in range(1, 6)], UUID(int=9)
     incoming, handle = PostgresIncoming(world.db), Reactor.handle
 
-    async def not_now(self: Reactor, source: str, message: Message) -> None:
+    async def not_now(self: Reactor, source: str, message: Message, within: str = "") -> None:
         if UUID(message.headers["ce-subject"]) in stuck:
             raise Transient("this object was written by a newer version of the service")
-        await handle(self, source, message)
+        await handle(self, source, message, within)
 
     monkeypatch.setattr(Reactor, "handle", not_now)
     for jar in (*stuck, behind):
@@ -142,10 +142,10 @@ async def test_as_many_messages_as_the_broker_hands_out_at_once_that_cannot_be_h
     monkeypatch.setattr("events.bus.nats.MAX_IN_FLIGHT", 4)
     stuck, other, handle, held_up = [uuid4() for _ in range(6)], uuid4(), Reactor.handle, True
 
-    async def not_now(self: Reactor, source: str, message: Message) -> None:
+    async def not_now(self: Reactor, source: str, message: Message, within: str = "") -> None:
         if held_up and UUID(message.headers["ce-subject"]) in stuck:
             raise Transient("this object was written by a newer version of the service")
-        await handle(self, source, message)
+        await handle(self, source, message, within)
 
     async def mirrored() -> bool:
         return await world.mirrored(other) == 1

@@ -33,6 +33,8 @@ class Instruction:
     status: int = 200
     correlation: str = ""
     causation: UUID | None = None
+    within: str = ""
+    """The identity of the database in which this is called for, where it would be wrong in an older one."""
 
 
 def encode(
@@ -63,6 +65,7 @@ def encode(
         metadata=metadata,
         events=events,
         rows=decision.rows,
+        within=instruction.within,
         **derived(aggregate, state),
     )
 

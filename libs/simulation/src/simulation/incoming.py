@@ -6,6 +6,7 @@ from uuid import UUID
 
 from events.message import Message
 from events.store.bus_port import Early, Gap, Key, Letter, Listener, Mark, Waiting, letter_id
+from events.store.database import ANOTHER_DATABASE
 from events.store.port import Unavailable
 from simulation.database import Connection, ForeignStream, Heard, Kept, statement
 
@@ -194,7 +195,7 @@ class SimulatedIncoming(Connection):
 
     def _must_be(self, identity: str) -> None:
         if not self._is(identity):
-            raise Unavailable("the database was restarted, or is another one, meanwhile")
+            raise Unavailable(ANOTHER_DATABASE)
 
     def _turn(self, place: ForeignStream) -> int:
         """The version whose turn it is."""

@@ -7,6 +7,7 @@ from itertools import islice
 from uuid import UUID
 
 from events.store.bus_port import Behind, Lost, Noted, Restore, Tail
+from events.store.database import ANOTHER_DATABASE
 from events.store.port import StoredEvent, Unavailable
 from events.store.told import told
 from simulation.database import NEVER, Connection, GivenUp, Lease, Tables, statement
@@ -111,7 +112,7 @@ class SimulatedOutgoing(Connection):
         self._tables.given_up = kept
         await self.passes("give_up decides")
         if noted.identity != self._database.identity:
-            raise Unavailable("the database was restarted, or is another one, meanwhile")
+            raise Unavailable(ANOTHER_DATABASE)
         decided = self._decide(noted)
         await self.passes("give_up answered")
         return decided

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from events.kernel import Row, Unacceptable
+from events.store.database import ANOTHER_DATABASE
 from events.store.port import (
     Answer,
     Append,
@@ -15,6 +16,7 @@ from events.store.port import (
     StoredEvent,
     Together,
     Unavailable,
+    databases_meant,
 )
 from simulation.appending import NO_STATE, append_all
 from simulation.database import Connection, ParkedDeadline, State, StreamKey, statement
@@ -44,6 +46,8 @@ class SimulatedStore(Connection):
     @statement
     def append(self, batch: Sequence[Append | Together]) -> list[Answer]:
         """All of a batch, or nothing."""
+        if not all(map(self._is, databases_meant(batch))):
+            raise Unavailable(ANOTHER_DATABASE)
         tables = self._tables.copy()
         answers = append_all(tables, batch, self._database.now)
         self._database.tables = tables

@@ -115,7 +115,8 @@ class Inbox:
                     result.early.append(item)
                 else:
                     try:
-                        await self._reactor.handle(self._source, item.message)
+                        # In an older database, put back meanwhile, what came before it may not have been heard.
+                        await self._reactor.handle(self._source, item.message, mark.identity)
                     except Transient as trouble:
                         result.trouble = str(trouble)
                         result.held_up.extend(each for each in ordered[number:] if _tried_enough(each))

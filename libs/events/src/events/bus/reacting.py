@@ -60,14 +60,17 @@ class Reactor:
         """The services that are listened to; our own may be among them."""
         return sorted({each.__announced_by__[0] for feature in self._features for each in feature.hears})
 
-    async def handle(self, source: str, message: Message) -> None:
-        """Done when this returns, now or earlier. Raises Transient or Permanent."""
+    async def handle(self, source: str, message: Message, within: str = "") -> None:
+        """Done when this returns, now or earlier; `within`: in the database of this identity, or not at all.
+
+        Raises Transient or Permanent.
+        """
         try:
             async with asyncio.timeout(PATIENCE):
                 heard = understood(source, message)
                 concerned = [each for each in self._features if isinstance(heard.news.body, each.hears)]
                 if concerned and await self._is_known(source, message):
-                    await self._carry_out(heard, concerned)
+                    await self._carry_out(heard, concerned, within)
         except (Unavailable, OutcomeUnknown, UnknownEvent, OSError) as error:  # OSError: TimeoutError too
             raise Transient(str(error) or repr(error)) from error
         except (BrokenMessage, UnknownMessage) as error:
@@ -83,13 +86,13 @@ class Reactor:
         """Others are believed; what we have said ourselves must stand in our log."""
         return source != self._service or self._knows is None or await self._knows(message)
 
-    async def _carry_out(self, heard: Heard, concerned: Sequence[Listening]) -> None:
+    async def _carry_out(self, heard: Heard, concerned: Sequence[Listening], within: str) -> None:
         for feature in concerned:
             assert feature.react
             for reaction in feature.react(heard.news):
-                await self._handler.handle(self._instruction(heard, reaction))
+                await self._handler.handle(self._instruction(heard, reaction, within))
 
-    def _instruction(self, heard: Heard, reaction: Reaction) -> Instruction:
+    def _instruction(self, heard: Heard, reaction: Reaction, within: str) -> Instruction:
         news = heard.news
         return Instruction(
             aggregate=reaction.aggregate,
@@ -101,4 +104,5 @@ class Reactor:
             by=self._by,
             correlation=heard.correlation,
             causation=news.event,
+            within=within,
         )

@@ -15,6 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from events.store.port import OutcomeUnknown, Unavailable, Unstorable
 
+IDENTITY = """
+    (SELECT concat(pg_postmaster_start_time(), ' ', d.oid, ' ', to_regclass('events')::oid)
+     FROM pg_database d WHERE d.datname = current_database())
+"""
+"""Another after every restart of the server, and after every restore: of the server, a database, or its tables."""
+ANOTHER_DATABASE = "the database was restarted, or is another one, meanwhile"
+
 SETTINGS = {
     "lock_timeout": "2s",
     "statement_timeout": "5s",

@@ -17,8 +17,7 @@ from events.failpoints import failpoint
 from events.message import Message
 from events.store import tables as t
 from events.store.bus_port import Early, Gap, Key, Letter, Listener, Mark, Waiting, letter_id
-from events.store.database import Database, ask
-from events.store.outgoing import IDENTITY
+from events.store.database import IDENTITY, Database, ask
 from events.store.port import Unavailable
 
 FIRST = UUID(int=0)

@@ -12,19 +12,13 @@ from events.failpoints import failpoint
 from events.message import Message
 from events.store import tables as t
 from events.store.bus_port import Behind, Lost, Noted, Restore, Tail
-from events.store.database import Database, ask
+from events.store.database import ANOTHER_DATABASE, IDENTITY, Database, ask
 from events.store.port import StoredEvent, Unavailable
 from events.store.postgres import stored_event
 from events.store.told import as_told, lost_beside
 
 RELAY = "relay"
 AT_A_TIME = 1000
-
-IDENTITY = """
-    (SELECT concat(pg_postmaster_start_time(), ' ', d.oid, ' ', to_regclass('events')::oid)
-     FROM pg_database d WHERE d.datname = current_database())
-"""
-"""Another after every restart of the server, and after every restore: of the server, a database, or its tables."""
 
 LEASE = text("""
     INSERT INTO leases AS l (name, holder, epoch, expires_at)
@@ -162,7 +156,7 @@ class PostgresOutgoing:
         parameters = {"created": noted.created, "sequence": noted.sequence, "identity": noted.identity}
         rows = await ask(self._db.writes, DECIDE, parameters)
         if not rows:
-            raise Unavailable("the database was restarted, or is another one, meanwhile")
+            raise Unavailable(ANOTHER_DATABASE)
         return Restore(**rows[0])
 
 

@@ -50,6 +50,8 @@ class Append:
     deadline: datetime | None
     claims: Sequence[str]
     rows: Sequence[Row] = ()
+    within: str = ""
+    """The one database, by its identity, where this may be appended; empty: whichever it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,12 @@ class Together:
     def rows(self) -> Sequence[Row]:
         """Those of all of them."""
         return [row for append in self.appends for row in append.rows]
+
+
+def databases_meant(batch: Sequence[Append | Together]) -> set[str]:
+    """The identities of those databases where alone something of this may be appended."""
+    appends = (each for one in batch for each in (one.appends if isinstance(one, Together) else (one,)))
+    return {append.within for append in appends} - {""}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from events.kernel import Row, Unacceptable
 from events.store import tables as t
-from events.store.database import Database, failure_of
+from events.store.database import ANOTHER_DATABASE, IDENTITY, Database, failure_of
 from events.store.port import (
     AllRecorded,
     Answer,
@@ -32,6 +32,7 @@ from events.store.port import (
     Together,
     Unavailable,
     VersionMoved,
+    databases_meant,
 )
 
 LOAD = text("""
@@ -84,6 +85,12 @@ NUMBER = text("""
 """)
 
 
+APPEND = text(f"""
+    SELECT a::text AS answer
+    FROM (SELECT 1 WHERE CAST(:within AS text) = '' OR {IDENTITY} = :within OFFSET 0) here
+    CROSS JOIN LATERAL append_parts(CAST(CAST(:parts AS text) AS jsonb)) AS a
+""")  # noqa: S608
+
 _STATE_TEXT: ColumnElement[str] = literal_column("state::text").label("state_text")
 
 
@@ -102,9 +109,11 @@ class PostgresStore:
 
     async def append(self, batch: Sequence[Append | Together]) -> list[Answer]:
         """One call of the function `append_parts`: one transaction, one flush."""
-        statement = text("SELECT a::text AS answer FROM append_parts(CAST(CAST(:parts AS text) AS jsonb)) AS a")
-        parameters = {"parts": json.dumps([*_parts(batch)], ensure_ascii=False)}
-        rows = await self._ask(self._db.appends, statement, parameters)
+        within, *others = databases_meant(batch) or {""}
+        parameters = {"parts": json.dumps([*_parts(batch)], ensure_ascii=False), "within": within}
+        rows = [] if others else await self._ask(self._db.appends, APPEND, parameters)
+        if not rows:
+            raise Unavailable(ANOTHER_DATABASE)
         return [_answer(json.loads(row["answer"])) for row in rows]
 
     async def stream(
