@@ -185,7 +185,7 @@ class Ring:
 def fight(arena: Arena, checker: Checker, kind: Kind, chance: Random, came: Round) -> None:
     """One round, on a stack under load."""
     before = len(arena.load.ledger)
-    time.sleep(chance.uniform(0.2, 0.6))
+    time.sleep(chance.uniform(0.1, 0.4))
     try:
         kind.strike(arena, chance)
         came.hit = True

@@ -68,7 +68,7 @@ def _swallow(proxy: "Proxy", ways: frozenset[Way], chance: Random) -> None:
     """Whose connection has lost something seldom hears of it, also when the way is free again."""
     before = proxy.swallowed
     proxy.half_open(ways)
-    time.sleep(chance.uniform(2.0, 7.0))
+    time.sleep(chance.uniform(2.0, 6.0))
     proxy.heal(reset=chance.random() < 0.3)
     _must(proxy.swallowed - before, "nothing was said meanwhile")
 
@@ -105,8 +105,8 @@ def _must(met: int, otherwise: str) -> None:
 TROUBLES: dict[str, tuple[Trouble, str]] = {
     "cut": (cut, "Connections to {} are reset, 1 to 4 times."),
     "refused": (refuse, "Connections to {} are reset, and refused for up to 5 s."),
-    "half-open": (half_open, "For 2 to 7 s all that passes to and from {} is lost without a word."),
-    "one-way": (one_way, "For 2 to 7 s answers of {}, or requests to it, are lost without a word."),
+    "half-open": (half_open, "For 2 to 6 s all that passes to and from {} is lost without a word."),
+    "one-way": (one_way, "For 2 to 6 s answers of {}, or requests to it, are lost without a word."),
     "stalled": (stall, "For 1 to 6 s nothing passes to or from {}; then all of it arrives."),
     "slow": (slow, "{} is 50 to 1,600 ms away, or at the end of a link of 2 to 8 kB/s."),
     "broken-off": (break_off, "Connections to {} break off in the middle of an answer or request."),

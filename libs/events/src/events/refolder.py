@@ -25,7 +25,7 @@ from events.watch import Pulse, Watched, now
 log = structlog.get_logger(__name__)
 
 PAGE = 200
-LEASE_SECONDS = 5.0
+LEASE_SECONDS = 3.0
 TRIED_AGAIN_AFTER = 30.0
 NAMED = 3
 
