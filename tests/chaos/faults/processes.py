@@ -57,14 +57,11 @@ WINDOWS = {
 
 
 def kill_at_window(window: str, arena: Arena, chance: Random) -> None:
-    """A service is started anew so that it kills itself there, at a passing of its own choice.
-
-    It is told to stop before, politely: killed, it would leave behind a lease that the next one has to wait for.
-    """
+    """A service is started anew so that it kills itself there, at a passing of its own choice."""
     victims = HEAR_LONG_STREAMS if window == "W9-waiting" else SERVICES
     service = arena.next_of(victims, window, chance)
     hit = chance.randint(1, WINDOWS[window][1])
-    service.stop()
+    service.kill()
     with _armed(service, f"{window}:kill9:{hit}"), _work_for(window, arena, service.name, chance):
         service.child.start()
         died = _dies(service)

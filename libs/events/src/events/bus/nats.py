@@ -259,7 +259,6 @@ class NatsBroker:
 
     async def _closed(self) -> None:
         self._gone.set()
-        log.debug("nats_closed")
 
     async def _reconnected(self) -> None:
         self._connections += 1
