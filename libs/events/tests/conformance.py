@@ -11,6 +11,7 @@ from making import PAST, a_row, an_append, an_event
 from events.kernel import Unacceptable
 from events.store.port import (
     AllRecorded,
+    AnotherDatabase,
     Append,
     ClaimHeld,
     Recorded,
@@ -18,7 +19,6 @@ from events.store.port import (
     ShapeBehind,
     Store,
     Together,
-    Unavailable,
     VersionMoved,
 )
 
@@ -95,11 +95,16 @@ class StoreConformance:
         await won(store, replace(append, tenant="elsewhere", events=[an_event()]))
 
     async def test_what_is_meant_for_another_database_is_not_appended(self, store: Store) -> None:
-        strange = an_append(within="another database")
-        for batch in ([strange], [an_append(), strange], [Together((strange,))]):
-            with pytest.raises(Unavailable):
-                await store.append(batch)
-        assert (await won(store, an_append())).position == 1
+        strange, other = an_append(within="another database"), an_append(within="a third one")
+        assert await store.append([strange]) == [AnotherDatabase()]
+        assert await store.append([strange, other]) == [AnotherDatabase()] * 2
+        assert await store.append([Together((strange,))]) == [AnotherDatabase()]
+        first, alone, together, last = await store.append([strange, an_append(), Together((an_append(),)), other])
+        assert (first, last) == (AnotherDatabase(), AnotherDatabase())
+        assert isinstance(alone, Recorded)
+        assert isinstance(together, AllRecorded)
+        assert (alone.position, together.each[0].position) == (1, 2)
+        assert await store.append([]) == []
 
     async def test_the_record_says_what_the_command_came_to(self, store: Store) -> None:
         append = an_append(events=3, status=201, fingerprint="request")

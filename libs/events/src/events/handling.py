@@ -18,7 +18,9 @@ from events.folding import NEWER, WrittenByNewer
 from events.folding import refold as refold
 from events.kernel import Actor, Aggregate, Due, Found, Given, Refused, Unacceptable, derived_id
 from events.store.port import (
+    ANOTHER_DATABASE,
     AllRecorded,
+    AnotherDatabase,
     Answer,
     Append,
     ClaimHeld,
@@ -338,6 +340,8 @@ def _why_not(answer: Answer) -> Exception:
             return Unavailable("somebody was faster")
         case ShapeBehind():
             return WrittenByNewer(NEWER)
+        case AnotherDatabase():
+            return Unavailable(ANOTHER_DATABASE)
         case ClaimHeld():
             detail = f"{answer.key} is held by another {answer.kind}."
             return Held(detail, holder=str(answer.stream), key=answer.key)

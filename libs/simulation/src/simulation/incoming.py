@@ -6,8 +6,7 @@ from uuid import UUID
 
 from events.message import Message
 from events.store.bus_port import Early, Gap, Key, Letter, Listener, Mark, Waiting, letter_id
-from events.store.database import ANOTHER_DATABASE
-from events.store.port import Unavailable
+from events.store.port import ANOTHER_DATABASE, Unavailable
 from simulation.database import Connection, ForeignStream, Heard, Kept, statement
 
 TURNS = 64

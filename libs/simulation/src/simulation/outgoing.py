@@ -7,8 +7,7 @@ from itertools import islice
 from uuid import UUID
 
 from events.store.bus_port import Behind, Lost, Noted, Restore, Tail
-from events.store.database import ANOTHER_DATABASE
-from events.store.port import StoredEvent, Unavailable
+from events.store.port import ANOTHER_DATABASE, StoredEvent, Unavailable
 from events.store.told import told
 from simulation.database import NEVER, Connection, GivenUp, Lease, Tables, statement
 

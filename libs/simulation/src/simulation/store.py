@@ -5,8 +5,8 @@ from datetime import datetime
 from uuid import UUID
 
 from events.kernel import Row, Unacceptable
-from events.store.database import ANOTHER_DATABASE
 from events.store.port import (
+    AnotherDatabase,
     Answer,
     Append,
     DueStream,
@@ -46,8 +46,12 @@ class SimulatedStore(Connection):
     @statement
     def append(self, batch: Sequence[Append | Together]) -> list[Answer]:
         """All of a batch, or nothing."""
-        if not all(map(self._is, databases_meant(batch))):
-            raise Unavailable(ANOTHER_DATABASE)
+        if all(map(self._is, databases_meant(batch))):
+            return self._append(batch)
+        rest = iter(self._append([each for each in batch if not databases_meant([each])]))
+        return [AnotherDatabase() if databases_meant([each]) else next(rest) for each in batch]
+
+    def _append(self, batch: Sequence[Append | Together]) -> list[Answer]:
         tables = self._tables.copy()
         answers = append_all(tables, batch, self._database.now)
         self._database.tables = tables

@@ -20,7 +20,6 @@ IDENTITY = """
      FROM pg_database d WHERE d.datname = current_database())
 """
 """Another after every restart of the server, and after every restore: of the server, a database, or its tables."""
-ANOTHER_DATABASE = "the database was restarted, or is another one, meanwhile"
 
 SETTINGS = {
     "lock_timeout": "2s",

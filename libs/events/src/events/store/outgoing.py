@@ -12,8 +12,8 @@ from events.failpoints import failpoint
 from events.message import Message
 from events.store import tables as t
 from events.store.bus_port import Behind, Lost, Noted, Restore, Tail
-from events.store.database import ANOTHER_DATABASE, IDENTITY, Database, ask
-from events.store.port import StoredEvent, Unavailable
+from events.store.database import IDENTITY, Database, ask
+from events.store.port import ANOTHER_DATABASE, StoredEvent, Unavailable
 from events.store.postgres import stored_event
 from events.store.told import as_told, lost_beside
 

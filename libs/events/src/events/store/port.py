@@ -106,6 +106,14 @@ class ShapeBehind:
     """The state row was written by newer code; this process must not write it."""
 
 
+ANOTHER_DATABASE = "the database was restarted, or is another one, meanwhile"
+
+
+@dataclass(frozen=True, slots=True)
+class AnotherDatabase:
+    """This is not the database it is meant for, or its server was restarted since."""
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimHeld:
     """Another stream holds a key."""
@@ -124,7 +132,7 @@ class RowDiffers:
     id: str
 
 
-Answer = Recorded | AllRecorded | VersionMoved | ShapeBehind | ClaimHeld | RowDiffers
+Answer = Recorded | AllRecorded | VersionMoved | ShapeBehind | AnotherDatabase | ClaimHeld | RowDiffers
 
 
 @dataclass(frozen=True, slots=True)

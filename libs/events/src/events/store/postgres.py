@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from events.kernel import Row, Unacceptable
 from events.store import tables as t
-from events.store.database import ANOTHER_DATABASE, IDENTITY, Database, failure_of
+from events.store.database import IDENTITY, Database, failure_of
 from events.store.port import (
     AllRecorded,
+    AnotherDatabase,
     Answer,
     Append,
     ClaimHeld,
@@ -110,10 +111,15 @@ class PostgresStore:
     async def append(self, batch: Sequence[Append | Together]) -> list[Answer]:
         """One call of the function `append_parts`: one transaction, one flush."""
         within, *others = databases_meant(batch) or {""}
+        if batch and not others and (answers := await self._append(batch, within)):
+            return answers
+        rest = iter(await self._append([each for each in batch if not databases_meant([each])], ""))
+        return [AnotherDatabase() if databases_meant([each]) else next(rest) for each in batch]
+
+    async def _append(self, batch: Sequence[Append | Together], within: str) -> list[Answer]:
+        """Nothing, and no answer, in another database than this."""
         parameters = {"parts": json.dumps([*_parts(batch)], ensure_ascii=False), "within": within}
-        rows = [] if others else await self._ask(self._db.appends, APPEND, parameters)
-        if not rows:
-            raise Unavailable(ANOTHER_DATABASE)
+        rows = await self._ask(self._db.appends, APPEND, parameters)
         return [_answer(json.loads(row["answer"])) for row in rows]
 
     async def stream(
