@@ -121,9 +121,9 @@ PLANTED = (
         changes=(
             _in(
                 "bus/inbox.py",
-                "await self._reactor.handle(self._source, item.message)\n                    except Transient",
+                "await self._reactor.handle(self._source, item.message, mark.identity)\n                    except Transient",
                 "await self._incoming.advance(self._source, {key: version + 1})\n"
-                "                        await self._reactor.handle(self._source, item.message)\n"
+                "                        await self._reactor.handle(self._source, item.message, mark.identity)\n"
                 "                    except Transient",
             ),
         ),
