@@ -121,7 +121,8 @@ PLANTED = (
         changes=(
             _in(
                 "bus/inbox.py",
-                "await self._reactor.handle(self._source, item.message, mark.identity)\n                    except Transient",
+                "await self._reactor.handle(self._source, item.message, mark.identity)\n"
+                "                    except Transient",
                 "await self._incoming.advance(self._source, {key: version + 1})\n"
                 "                        await self._reactor.handle(self._source, item.message, mark.identity)\n"
                 "                    except Transient",
