@@ -38,7 +38,7 @@ async def test_nothing_that_is_heard_is_refused_because_its_subject_is_not_there
     try:
         for feature, news in product(features, _news()):
             if feature.react and isinstance(news.body, feature.hears):
-                await reactor._carry_out(Heard(news, "a story"), [feature])
+                await reactor._carry_out(Heard(news, "a story"), [feature], within="")
     finally:
         await writer.stop()
 
