@@ -8,18 +8,16 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from bus_words import STREAM, TENANT, World, clean, until
+from bus_words import STREAM, World, clean, until
 from nats.js.errors import NotFoundError
-from toy_jar import Put, jars
 
 from events.bus.envelope import POSITION, VERSION, sent_again
 from events.bus.nats import NatsBroker
 from events.bus.restored import Restored
-from events.handling import Handler, Instruction
-from events.kernel import Actor
+from events.handling import Handler
 from events.store.database import Database
 from events.store.outgoing import PostgresOutgoing
-from events.store.port import Origin, OutcomeUnknown, Unavailable
+from events.store.port import OutcomeUnknown, Unavailable
 from stack.nats import Nats
 from stack.postgres import Postgres
 from stack.snapshots import copy_database, put_back
@@ -72,28 +70,12 @@ async def true(value: bool) -> bool:
     return value
 
 
-async def put(world: World, jar: UUID, id: UUID, things: int = 2) -> None:
-    """A filling under a command id that may be used again."""
-    by = Actor(person="p-1")
-    await world.handler.handle(
-        Instruction(
-            aggregate=jars,
-            tenant=TENANT,
-            stream=jar,
-            command=Put(things=things),
-            id=id,
-            origin=Origin.HTTP,
-            by=by,
-        )
-    )
-
-
 async def stubbornly(world: World, jar: UUID | None = None, command: UUID | None = None) -> None:
     """A filling, asked for again where connections were lost."""
     jar, command = jar or uuid4(), command or uuid4()
     for _ in range(20):
         with suppress(Unavailable, OutcomeUnknown):
-            return await put(world, jar, command)
+            return await world.fill(jar, command=command)
         await asyncio.sleep(0.1)
     raise AssertionError("it was never done")
 

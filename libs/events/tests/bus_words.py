@@ -61,14 +61,15 @@ class World:
             settings=settings,
         )
 
-    async def fill(self, jar: UUID, things: int = 2, tenant: str = TENANT) -> None:
+    async def fill(self, jar: UUID, things: int = 2, tenant: str = TENANT, *, command: UUID | None = None) -> None:
+        """A filling; `command`: under an id that may be used again."""
         await self.handler.handle(
             Instruction(
                 aggregate=jars,
                 tenant=tenant,
                 stream=jar,
                 command=Put(things=things),
-                id=uuid4(),
+                id=command or uuid4(),
                 origin=Origin.HTTP,
                 by=Actor(person="p-1"),
                 correlation="a story",

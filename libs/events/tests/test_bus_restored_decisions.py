@@ -5,7 +5,7 @@ from contextlib import suppress
 from uuid import UUID, uuid4
 
 import pytest
-from bus_past import Past, bus_holds, past, put, strange, stubbornly, the_desk, told, true, world
+from bus_past import Past, bus_holds, past, strange, stubbornly, the_desk, told, true, world
 from bus_words import DEAF, STREAM, Ear, World, until, until_complains, until_well
 from toy_jar import Put, jars
 
@@ -136,7 +136,7 @@ async def test_a_lost_command_that_is_sent_again_is_heard_as_something_new(world
         await told(world, 2)
     await past.comes_back()
     async with world.running(bus := world.bus(noting(heard))):
-        await put(world, other, command)
+        await world.fill(other, command=command)
         await until_complains(bus, "an older database was restored")
         async with the_desk(world) as desk:
             await desk.accept()

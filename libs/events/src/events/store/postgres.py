@@ -109,7 +109,10 @@ class PostgresStore:
         return Loaded(row["version"] or 0, row["shape"] or 0, row["state"], row["now"], _recorded(row))
 
     async def append(self, batch: Sequence[Append | Together]) -> list[Answer]:
-        """One call of the function `append_parts`: one transaction, one flush."""
+        """One call of the function `append_parts`: one transaction, one flush.
+
+        Where something is meant for another database that call does nothing, and a second one appends the rest.
+        """
         within, *others = databases_meant(batch) or {""}
         if batch and not others and (answers := await self._append(batch, within)):
             return answers
